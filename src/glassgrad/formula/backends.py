@@ -1,0 +1,112 @@
+"""The two libraries that can compute a formula, under the same names: NumPy, and PyTorch if asked for."""
+
+import functools
+import math
+import operator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from glassgrad.formula.functions import Array
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Backend(Protocol):
+    """What a row of the table may ask of the library that computes; the names are NumPy's."""
+
+    def where(self, condition: Array, then: Array, otherwise: Array) -> Array: ...
+    def __getattr__(self, name: str) -> Any: ...
+
+
+class NumPy:
+    """Formulas on NumPy arrays; both sides of a `where` are computed and the one is chosen."""
+
+    exp, log, sqrt, tanh, sin, cos = np.exp, np.log, np.sqrt, np.tanh, np.sin, np.cos
+    abs, sign, divide, power = np.abs, np.sign, np.divide, np.power
+    round, where = staticmethod(np.round), staticmethod(np.where)
+    mean, sum, amax, amin = (staticmethod(of) for of in (np.mean, np.sum, np.max, np.min))
+
+    def total(self, terms: tuple[Array, ...]) -> Array:
+        return functools.reduce(operator.add, terms)
+
+    def product(self, factors: tuple[Array, ...]) -> Array:
+        return functools.reduce(operator.mul, factors)
+
+    def stop(self, a: Array) -> Array:
+        return a
+
+    def relu(self, a: Array) -> Array:
+        return np.maximum(a, 0.0)
+
+    def sigmoid(self, a: Array) -> Array:
+        small = np.exp(-np.abs(a))  # never overflows
+        return np.where(np.asarray(a) >= 0, 1.0, small) / (1.0 + small)
+
+    def softplus(self, a: Array) -> Array:
+        return np.where(np.asarray(a) > 20, a, np.log1p(np.exp(np.minimum(a, 20))))
+
+    def erf(self, a: Array) -> Array:
+        return np.vectorize(math.erf, otypes=[np.float64])(a)[()]
+
+    def std(self, a: Array) -> Array:
+        return np.sqrt(np.divide(np.sum((a - np.mean(a)) ** 2), np.size(a) - 1))  # NaN for one sample
+
+    def norm(self, a: Array) -> Array:
+        return np.sqrt(np.sum(np.square(a)))
+
+    def count(self, a: Array) -> Array:
+        return np.float64(np.size(a))
+
+    def others(self, a: Array) -> Array:
+        return np.divide(np.sum(a) - a, np.size(a) - 1) if np.ndim(a) else a  # one number stands for all samples
+
+
+class Torch:
+    """Formulas on PyTorch tensors; numbers of the formula stay Python numbers, as in a script."""
+
+    def __init__(self, dtype: "torch.dtype") -> None:
+        import torch
+
+        self.torch, self.dtype = torch, dtype
+        self.exp, self.log, self.sqrt, self.tanh = torch.exp, torch.log, torch.sqrt, torch.tanh
+        self.sin, self.cos, self.abs = torch.sin, torch.cos, torch.abs
+        self.sign, self.round = torch.sign, torch.round
+        self.relu, self.sigmoid, self.erf = torch.relu, torch.sigmoid, torch.erf
+        self.softplus = torch.nn.functional.softplus
+        self.mean, self.sum, self.amax, self.amin, self.norm = (
+            torch.mean, torch.sum, torch.amax, torch.amin, torch.linalg.vector_norm)  # fmt: skip
+
+    def total(self, terms: tuple[Array, ...]) -> Array:
+        return functools.reduce(operator.add, terms)
+
+    def product(self, factors: tuple[Array, ...]) -> Array:
+        return functools.reduce(operator.mul, factors)
+
+    def divide(self, a: Array, b: Array) -> Array:
+        return a / b
+
+    def power(self, a: Array, b: Array) -> Array:
+        return self.torch.pow(a, b)
+
+    def stop(self, a: Array) -> Array:
+        return a.detach()
+
+    def where(self, condition: Array, then: Array, otherwise: Array) -> Array:
+        return self.torch.where(condition, self.tensor(then), self.tensor(otherwise))
+
+    def tensor(self, a: Array) -> "torch.Tensor":
+        return a if isinstance(a, self.torch.Tensor) else self.torch.tensor(float(a), dtype=self.dtype)
+
+    def std(self, a: Array) -> Array:
+        return self.torch.sqrt(((a - a.mean()) ** 2).sum() / (a.numel() - 1))
+
+    def count(self, a: Array) -> Array:
+        return float(a.numel())
+
+    def others(self, a: Array) -> Array:
+        return (a.sum() - a) / (a.numel() - 1) if a.dim() else a
+
+
+NUMPY = NumPy()
