@@ -1,0 +1,108 @@
+"""An experiment: everything that decides a training, as one frozen value that can be written out and read back."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from glassgrad.errors import ExperimentError
+
+Precision = Literal["single", "double"]
+
+MAX_LAYERS, MAX_UNITS, MAX_STEPS, MAX_SAMPLES = 8, 1024, 1_000_000, 1_000_000
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A task, a network, a way to answer, what is made small, and how.
+
+    name: what it is called.
+    task: a task of the table; truth: a formula that replaces the task's own; data: a CSV file that replaces both.
+    held_out: the share of the file's rows that is kept from training, at its end.
+    network: how many inputs, units, …, outputs. activation, output_activation, init: rows or own formulas.
+    policy, reward, objective, regulariser, optimizer: rows (`adam(lr=0.1)`), formulas, or lines.
+    dropout: the share of hidden activations set to 0. clip: the largest norm of the gradient.
+    samples: questions, drawn once, or anew for each step if `fresh`. batch: how many of them a step sees (all).
+    steps: updates. seed: 0 <= seed < 2**32. precision: single or double.
+
+    Raises:
+        ExperimentError: a number is out of its range.
+
+    Example:
+        >>> Experiment("mine", steps=10).network
+        (2, 5, 1)
+    """
+
+    name: str
+    task: str = "add"
+    truth: str | None = None
+    data: str | None = None
+    held_out: float = 0.0
+    network: tuple[int, ...] = (2, 5, 1)
+    activation: str = "relu"
+    output_activation: str = "linear"
+    init: str = "default"
+    policy: str = "output"
+    reward: str | None = None
+    objective: str = "mse"
+    regulariser: str | None = None
+    dropout: float = 0.0
+    clip: float | None = None
+    optimizer: str = "adam(lr=0.1)"
+    samples: int = 1000
+    fresh: bool = False
+    batch: int | None = None
+    steps: int = 1000
+    seed: int = 0
+    precision: Precision = "single"
+
+    def __post_init__(self) -> None:
+        _within("steps", self.steps, 1, MAX_STEPS)
+        _within("samples", self.samples, 1, MAX_SAMPLES)
+        _within("seed", self.seed, 0, 2**32 - 1)
+        _within("layers", len(self.network), 2, MAX_LAYERS)
+        for units in self.network:
+            _within("units", units, 1, MAX_UNITS)
+        if self.batch is not None:
+            _within("batch", self.batch, 1, self.samples)
+        _within("dropout", self.dropout, 0, 0.99)
+        _within("held_out", self.held_out, 0, 0.9)
+        if self.clip is not None:
+            _within("clip", self.clip, 1e-12, 1e12)
+        if self.precision not in ("single", "double"):
+            raise ExperimentError(
+                "experiment.choice", setting="precision", known="single, double", came=self.precision
+            )
+        if self.fresh and self.batch is not None:
+            raise ExperimentError("experiment.fresh_batch", samples=self.samples)
+
+    def change(self, **settings: Any) -> "Experiment":
+        """The same experiment with some settings changed.
+
+        Example:
+            >>> Experiment("mine").change(seed=7).seed
+            7
+        """
+        unknown = next((key for key in settings if key not in FIELDS), None)
+        if unknown:
+            raise unknown_setting(unknown)
+        return dataclasses.replace(self, **settings)
+
+
+FIELDS: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(Experiment))
+
+
+def unknown_setting(name: str) -> ExperimentError:
+    """The error for a setting that no experiment has."""
+    import difflib
+
+    near = difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.4)
+    return ExperimentError(
+        "experiment.setting", name=name, nearest=near[0] if near else "steps", known=", ".join(FIELDS)
+    )
+
+
+def _within(setting: str, value: float, low: float, high: float) -> None:
+    if isinstance(value, bool) or not low <= value <= high:
+        raise ExperimentError(
+            "experiment.range", setting=setting, low=f"{low:g}", high=f"{high:.10g}", came=value
+        )

@@ -1,0 +1,77 @@
+"""The names and shapes of a network's numbers: weights `W1` (units, inputs), biases `b1` (units).
+
+Layer by layer: z1_i = Σ W1[i][j]*x_j + b1[i], a1_i = activation(z1_i), and so on; the last layer's sum is the output.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How many numbers enter, and how many units each layer has: 2-5-1 is `Network((2, 5, 1))`.
+
+    Example:
+        >>> net = Network((2, 5, 1))
+        >>> net.sum_name(1, 3), net.sum_name(2, 0), net.weight_name(2, 0, 4)
+        ('z1_4', 'z2', 'W2_1_a1_5')
+    """
+
+    sizes: tuple[int, ...]
+
+    @property
+    def layers(self) -> range:
+        """The numbers of the layers, from 1."""
+        return range(1, len(self.sizes))
+
+    @property
+    def last(self) -> int:
+        """The number of the output layer."""
+        return len(self.sizes) - 1
+
+    def units(self, layer: int) -> range:
+        """The units of a layer, from 0."""
+        return range(self.sizes[layer])
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """W1, b1, W2, …, with their shapes, in the order of nn.Linear's parameters."""
+        found: dict[str, tuple[int, ...]] = {}
+        for layer in self.layers:
+            found[f"W{layer}"] = (self.sizes[layer], self.sizes[layer - 1])
+            found[f"b{layer}"] = (self.sizes[layer],)
+        return found
+
+    @property
+    def count(self) -> int:
+        """How many numbers are learned."""
+        return sum(self.sizes[layer] * (self.sizes[layer - 1] + 1) for layer in self.layers)
+
+    def sum_name(self, layer: int, unit: int) -> str:
+        """z1_1, …; the output is z2 alone where it is one number."""
+        single = layer == self.last and self.sizes[layer] == 1
+        return f"z{layer}" if single else f"z{layer}_{unit + 1}"
+
+    def source_name(self, layer: int, unit: int) -> str:
+        """What a layer reads from below: x1 for the first, a1_1 for the second."""
+        return f"x{unit + 1}" if layer == 1 else f"a{layer - 1}_{unit + 1}"
+
+    def weight_name(self, layer: int, unit: int, source: int) -> str:
+        """W1_1_x1, W2_1_a1_4."""
+        return f"W{layer}_{unit + 1}_{self.source_name(layer, source)}"
+
+    def bias_name(self, layer: int, unit: int) -> str:
+        """b1_1."""
+        return f"b{layer}_{unit + 1}"
+
+    def parameters(self) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+        """Each learned number: its own name, its array's name and its place there; weights of a unit, then its bias."""
+        for layer in self.layers:
+            for unit in self.units(layer):
+                for source in range(self.sizes[layer - 1]):
+                    yield self.weight_name(layer, unit, source), f"W{layer}", (unit, source)
+                yield self.bias_name(layer, unit), f"b{layer}", (unit,)
+
+
+def gradient_name(parameter: str) -> str:
+    """dW1_1_x1 for W1_1_x1, dB1_1 for b1_1."""
+    return "dB" + parameter[1:] if parameter.startswith("b") else "d" + parameter

@@ -1,0 +1,4 @@
+"""The tables: one row a rule.
+
+Tasks, activations, policies, rewards, objectives, regularisers, optimizers, initialisations, experiments.
+"""

@@ -1,0 +1,32 @@
+"""Objectives: what is made small, sample by sample; the loss L is its mean (plus the regulariser)."""
+
+from glassgrad.locale import Text
+from glassgrad.tables.row import Callable, Row, table
+
+OBJECTIVES = table(
+    Row("mse", "(o - t)**2", Text("the squared error", "误差的平方（均方误差）"), "Legendre 1805",
+        torch=Callable("nn.MSELoss")),
+    Row("mae", "abs(o - t)", Text("the absolute error", "误差的绝对值（平均绝对误差）"), "Boscovich 1757",
+        torch=Callable("nn.L1Loss")),
+    Row("huber", "where(abs(o - t) <= delta, 0.5*(o - t)**2, delta*(abs(o - t) - 0.5*delta))",
+        Text("squared for small errors, absolute for large ones", "误差小时取平方，误差大时取绝对值"),
+        "Huber 1964", {"delta": 1.0}, Callable("nn.HuberLoss", {"delta": "delta"}),
+        bounds={"delta": (1e-9, 1e9)}),
+    Row("reward", "-reward", Text("minus the reward: its formula is differentiated",
+                                   "奖励的相反数：对奖励的公式求导"),
+        "the analytic (pathwise) policy gradient"),
+    Row("log_output", "-stop(reward)*log(o)",
+        Text("a stopped reward times the log of the output; o is no probability of a sampled answer here",
+             "截断的奖励乘以输出的对数；这里的 o 并不是所采样回答的概率"),
+        "the script of the volume knob"),
+    Row("reinforce", "-stop(reward)*logp",
+        Text("makes answers likelier in proportion to their reward", "奖励越大，越提高该回答的概率"),
+        "Williams 1992"),
+    Row("reinforce_baseline",
+        "state baseline = 0; objective = -stop(reward - baseline)*logp; "
+        "baseline = decay*baseline + (1 - decay)*mean(reward)",
+        Text("makes answers likelier if they did better than usual: the running mean of past rewards",
+             "比往常好的回答变得更可能；“往常”是过去奖励的滑动平均"),
+        "Williams 1992, section 3", {"decay": 0.9}, bounds={"decay": (0.0, 1.0)}),
+)  # fmt: skip
+"""By name: mse, mae, huber, reward, …; each a formula, or lines that assign `objective`."""

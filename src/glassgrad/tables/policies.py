@@ -1,0 +1,26 @@
+"""Policies: how the network's output o becomes an answer a.
+
+`noise` is a standard normal number, `uniform` one between 0 and 1, drawn afresh for each sample of each step.
+An answer is judged on `noise = 0`, `uniform = 0.5`.
+"""
+
+from glassgrad.locale import Text
+from glassgrad.tables.row import Callable, Range, Row, table
+
+_SIGMA: dict[str, Range] = {"sigma": (1e-9, 1e9)}
+
+POLICIES = table(
+    Row("output", "a = o", Text("the answer is the output itself", "输出本身就是回答"), "no chance involved"),
+    Row("pathwise", "a = o + sigma*noise",
+        Text("the output plus noise; the derivative passes through", "输出加噪声；导数可以穿过"),
+        "Kingma & Welling 2014 (reparameterisation)", {"sigma": 0.5}, bounds=_SIGMA),
+    Row("gaussian",
+        "a = stop(o + sigma*noise); logp = -(a - o)**2/(2*sigma**2) - log(sigma) - 0.5*log(2*pi)",
+        Text("the answer is tried out around the output; only its log-probability knows o",
+             "在输出附近试一个回答；只有它的对数概率认得 o"),
+        "Williams 1992", {"sigma": 0.5}, Callable("distributions.Normal", {"scale": "sigma"}), bounds=_SIGMA),
+    Row("bernoulli", "a = stop([uniform < o]); logp = where(a == 1, log(o), log(1 - o))",
+        Text("chooses 1 with probability o, else 0", "以概率 o 选 1，否则选 0"),
+        "Williams 1992", torch=Callable("distributions.Bernoulli")),
+)  # fmt: skip
+"""By name: output, pathwise, gaussian, bernoulli; lines that assign `a`, and `logp` where it is sampled."""
