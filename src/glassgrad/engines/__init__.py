@@ -1,0 +1,1 @@
+"""Engines: what runs an experiment. `torch` is the reference."""

@@ -1,0 +1,40 @@
+"""The data of a run, drawn before it begins with the calls of a plain script, and its noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glassgrad.draws import Floats, normals, numpy_stream, uniforms
+from glassgrad.experiment import Experiment
+from glassgrad.formula.tree import symbols
+from glassgrad.method import Method
+
+
+@dataclass(frozen=True)
+class Data:
+    """inputs (samples, inputs) or (steps, samples, inputs); truth likewise; noise and uniform (steps, samples)."""
+
+    inputs: Floats
+    truth: Floats
+    noise: Floats | None
+    uniform: Floats | None
+
+
+def draw(experiment: Experiment, of: Method) -> Data:
+    """Draw a run's data; fresh questions for each step in turn from the same stream."""
+    stream = numpy_stream(experiment.seed)
+    if experiment.fresh:
+        inputs = np.stack([of.task.sample(stream, experiment.samples) for _ in range(experiment.steps)])
+        truth = of.task.true(inputs.reshape(-1, inputs.shape[-1])).reshape(inputs.shape[:2])
+    else:
+        inputs = of.task.sample(stream, experiment.samples)
+        truth = of.task.true(inputs)
+    seen = min(experiment.batch or inputs.shape[-2], inputs.shape[-2])
+    read = {name for line in of.program.lines for name in symbols(line.tree)}
+    steps = np.arange(1, experiment.steps + 1)
+    return Data(
+        inputs,
+        truth,
+        normals(experiment.seed, "noise", steps, seen)[:, :, 0] if "noise" in read else None,
+        uniforms(experiment.seed, "uniform", steps, seen)[:, :, 0] if "uniform" in read else None,
+    )

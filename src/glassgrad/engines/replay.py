@@ -1,0 +1,193 @@
+"""PyTorch's own numbers at a step: every sum, activation, line and derivative, from autograd and torch.optim."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from glassgrad.engines.torch import Batch, Net, Objective, one_thread
+from glassgrad.experiment import Experiment
+from glassgrad.formula.evaluate import evaluate, evaluate_torch
+from glassgrad.formula.parser import parse
+from glassgrad.method import Method, method
+from glassgrad.network import gradient_name
+from glassgrad.record import Moment
+from glassgrad.tables.optimizers import TORCH_STATES, TorchState
+
+Reference = dict[str, Any]
+
+
+def reference(experiment: Experiment, moment: Moment) -> tuple[Reference, Reference]:
+    """What PyTorch has for each name of a step, and for each name of the optimizer's lines.
+
+    First: arrays over samples, or numbers. Second: arrays over all parameters (or numbers). Derivatives with respect
+    to something of one sample are times the number of samples, as everywhere.
+    """
+    of = method(experiment)
+    with one_thread():
+        return _Replay(experiment, of, moment).run()
+
+
+class _Replay:
+    def __init__(self, experiment: Experiment, of: Method, moment: Moment) -> None:
+        self.experiment, self.of, self.moment = experiment, of, moment
+        self.dtype = torch.float32 if experiment.precision == "single" else torch.float64
+        parameters = {
+            name: torch.tensor(value, dtype=self.dtype) for name, value in moment.parameters.items()
+        }
+        self.net = Net(of, parameters, self.dtype)
+        self.batch = Batch(
+            torch.tensor(moment.inputs, dtype=self.dtype),
+            torch.tensor(moment.truth, dtype=self.dtype).unsqueeze(1),
+            moment.inputs,
+            moment.truth,
+            moment.noise,
+            moment.uniform,
+            {layer: torch.tensor(mask, dtype=self.dtype) for layer, mask in moment.masks.items()},
+        )
+
+    def run(self) -> tuple[Reference, Reference]:
+        seen: dict[str, Tensor] = {}
+        o = self.net(self.batch.x, self.batch.mask, seen)
+        lines: dict[str, Any] = {}
+        states = dict(self.moment.lines)
+        objective = Objective(self.of, self.dtype)
+        objective.run(o, self.batch, self.moment.step, states, lines)
+        found = self.sums(seen) | {"o": _numbers(o), "L": self.moment.loss}
+        for line in self.of.program.lines:
+            found[line.name] = _numbers(lines[line.name])
+        found |= self.derivatives(seen, o, lines)
+        found |= self.regulariser() | self.gradients()
+        return found, self.update(found)
+
+    def sums(self, seen: Mapping[str, Tensor]) -> Reference:
+        """z and a of every unit."""
+        net, found = self.of.network, {}
+        for layer in net.layers:
+            for i in net.units(layer):
+                found[net.sum_name(layer, i)] = _numbers(seen[f"z{layer}"][:, i])
+                if layer < net.last:
+                    found[f"a{layer}_{i + 1}"] = _numbers(seen[f"a{layer}"][:, i])
+        return found
+
+    def derivatives(self, seen: Mapping[str, Tensor], o: Tensor, lines: Mapping[str, Any]) -> Reference:
+        """Autograd's derivative of the mean objective with respect to everything on the way."""
+        named = {**seen, "o": o, **{line.name: lines[line.name] for line in self.of.program.lines}}
+        wanted = {
+            name: value
+            for name, value in named.items()
+            if isinstance(value, Tensor) and value.requires_grad and name != "objective"
+        }
+        mean = lines["objective"].mean()
+        nothing: tuple[Tensor | None, ...] = (None,) * len(wanted)
+        grads = (
+            torch.autograd.grad(mean, list(wanted.values()), allow_unused=True)
+            if mean.requires_grad
+            else nothing
+        )
+        net, found = self.of.network, {}
+        for (name, value), grad in zip(wanted.items(), grads, strict=True):
+            scaled = _numbers(torch.zeros_like(value) if grad is None else grad, units=True)
+            if value.dim() > 0:
+                scaled = scaled * len(value)
+            if name in seen:
+                layer = int(name[1:])
+                for i in net.units(layer):
+                    inner = net.sum_name(layer, i) if name[0] == "z" else f"a{layer}_{i + 1}"
+                    found[f"d{inner}"] = scaled[:, i]
+            else:
+                found[f"d{name}"] = scaled[:, 0] if scaled.ndim == 2 else scaled
+        return found
+
+    def regulariser(self) -> Reference:
+        if self.of.regulariser is None:
+            return {}
+        tree, numbers = self.of.regulariser.tree, self.of.regulariser.numbers
+        return {
+            f"R_{name}": _numbers(
+                evaluate_torch(
+                    tree,
+                    {"w": torch.tensor(self.moment.parameters[array][place], dtype=self.dtype), **numbers},
+                    self.dtype,
+                )
+            )
+            for name, array, place in self.of.network.parameters()
+            if array.startswith("W")
+        }
+
+    def gradients(self) -> Reference:
+        """The gradients that autograd gave in the run itself, and what torch makes of them when it clips."""
+        found: Reference = {
+            gradient_name(name): np.float64(self.moment.gradients[array][place])
+            for name, array, place in self.of.network.parameters()
+        }
+        if self.experiment.clip is None:
+            return found
+        copies = [torch.nn.Parameter(torch.tensor(value)) for value in self.moment.gradients.values()]
+        for copy in copies:
+            copy.grad = copy.detach().clone()
+        norm = float(torch.nn.utils.clip_grad_norm_(copies, self.experiment.clip))
+        clipped = {
+            name: _numbers(copy.grad, units=True)
+            for name, copy in zip(self.moment.gradients, copies, strict=True)
+        }
+        before = max(self.moment.gradients, key=lambda name: float(np.abs(self.moment.gradients[name]).max()))
+        at = np.unravel_index(
+            np.abs(self.moment.gradients[before]).argmax(), self.moment.gradients[before].shape
+        )
+        largest = float(self.moment.gradients[before][at])
+        found |= {"norm": norm, "shrink": float(clipped[before][at]) / largest if largest else 1.0}
+        return found | {
+            f"g_{gradient_name(name)[1:]}": np.float64(clipped[array][place])
+            for name, array, place in self.of.network.parameters()
+        }
+
+    def update(self, found: Reference) -> Reference:
+        """The optimizer's names: torch.optim's state where it keeps them, else the same line run by PyTorch."""
+        program, row = self.of.optimizer_program, self.of.optimizer
+        kept = TORCH_STATES.get(row.name, TorchState()) if row.torch is not None else TorchState()
+        clip = self.experiment.clip is not None
+        names = [
+            f"g_{gradient_name(n)[1:]}" if clip else gradient_name(n)
+            for n, _, _ in self.of.network.parameters()
+        ]
+        values: Reference = {
+            "w": self.flat(self.moment.parameters),
+            "g": torch.tensor(np.array([found[n] for n in names])),
+            "step": float(self.moment.step),
+            **row.numbers,
+        }
+        for state in program.states:
+            flat = self.flat(self.moment.states[state])
+            values[state] = flat if program.level(state) == "parameter" else float(flat[0])
+        result: Reference = {}
+        for line in program.lines:
+            values[line.name] = evaluate_torch(line.tree, values, torch.float64)
+            result[line.name] = _numbers(values[line.name], units=True)
+        return result | self.from_torch(kept) | {program.latest["w"]: self.flat(self.moment.after).numpy()}
+
+    def from_torch(self, kept: TorchState) -> Reference:
+        """What torch.optim holds after its step, and what follows from that."""
+        program = self.of.optimizer_program
+        after: Reference = {
+            theirs: self.flat(self.moment.states_after[ours]).numpy() for ours, theirs in kept.kept.items()
+        }
+        found = {program.latest[ours]: after[theirs] for ours, theirs in kept.kept.items()}
+        settings = {**after, **self.of.optimizer.numbers, "step": float(self.moment.step)}
+        return found | {name: evaluate(parse(formula), settings) for name, formula in kept.derived.items()}
+
+    def flat(self, arrays: Mapping[str, Any]) -> Tensor:
+        """All parameters' numbers as one vector of doubles, in the order of `Network.parameters`."""
+        return torch.tensor(
+            np.array([arrays[array][place] for _, array, place in self.of.network.parameters()], dtype=float)
+        )
+
+
+def _numbers(value: Any, units: bool = False) -> Any:
+    """A tensor as doubles; a column (n, 1) as (n,)."""
+    if not isinstance(value, Tensor):
+        return value
+    array = value.detach().double().numpy()
+    return array if units or array.ndim != 2 else array[:, 0]

@@ -1,0 +1,324 @@
+"""A method: an experiment's formulas, read, named and checked for whether they fit together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from glassgrad.errors import ExperimentError, FormulaError
+from glassgrad.experiment import Experiment
+from glassgrad.formula.adjoint import adjoints
+from glassgrad.formula.evaluate import evaluate
+from glassgrad.formula.lines import Level, Line, Program, read_lines, reads, split_lines
+from glassgrad.formula.parser import parse
+from glassgrad.formula.tree import Symbol, Tree, symbols
+from glassgrad.locale import Text, text
+from glassgrad.network import Network
+from glassgrad.table_file import read_table
+from glassgrad.tables.activations import ACTIVATIONS
+from glassgrad.tables.objectives import OBJECTIVES
+from glassgrad.tables.optimizers import OPTIMIZERS, optimizer
+from glassgrad.tables.policies import POLICIES
+from glassgrad.tables.regularisers import REGULARISERS
+from glassgrad.tables.rewards import REWARDS
+from glassgrad.tables.row import Row, Table, find
+from glassgrad.tables.tasks import TASKS
+from glassgrad.task import Task
+
+_DEFAULTS = {"policy": {"sigma": 0.5}, "optimizer": {"lr": 0.01}}
+
+
+@dataclass(frozen=True)
+class Formula:
+    """One formula in place: its row, its tree, its numbers."""
+
+    row: Row
+    tree: Tree
+
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        return self.row.numbers
+
+
+@dataclass(frozen=True)
+class Method:
+    """An experiment's formulas, ready to be run, differentiated and shown.
+
+    task, network: what is asked, and the names of the network's numbers.
+    activation, output_activation: formulas in z. regulariser: a formula in w, or None.
+    program: the lines from the output o to `objective`: policy, reward, objective.
+    pieces: the rows that the program was made of. numbers: the values of all their settings.
+    optimizer: its row, and its lines from w, g to w_new.
+    backward: the chain rule's lines from `objective` back to o; empty if nothing leads there.
+    observed: whether the reward is only seen as a number, never differentiated.
+    notes: what is worth a warning.
+    """
+
+    task: Task
+    network: Network
+    activation: Formula
+    output_activation: Formula
+    program: Program
+    pieces: Mapping[str, Row]
+    numbers: Mapping[str, float]
+    backward: tuple[Line, ...]
+    observed: bool
+    regulariser: Formula | None
+    optimizer: Row
+    optimizer_program: Program
+    notes: tuple[Text, ...]
+
+    @property
+    def linear_output(self) -> bool:
+        """Whether the output is the last sum itself: then o is called by that sum's name."""
+        return self.output_activation.tree == Symbol("z")
+
+    @property
+    def output_name(self) -> str:
+        """o, or z2 where the output is the last sum itself."""
+        return self.network.sum_name(self.network.last, 0) if self.linear_output else "o"
+
+
+@lru_cache(maxsize=256)
+def method(experiment: Experiment) -> Method:
+    """Read an experiment's formulas and check that they fit together.
+
+    Raises:
+        FormulaError, ExperimentError, DataError: something cannot be read, or does not fit.
+
+    Example:
+        >>> from glassgrad.tables.experiments import shipped
+        >>> [str(line) for line in method(shipped("add")).backward]
+        ['do = 2*(o - t)']
+    """
+    notes: list[Text] = []
+    task = task_of(experiment)
+    network = _network(experiment, task)
+    pieces = _pieces(experiment, notes)
+    given = _given(task)
+    program = _program(pieces, given)
+    backward = adjoints(program.lines, "objective", {"o": "sample"})
+    optimizer_row = _defaulted("optimizer", _row("optimizer", OPTIMIZERS, experiment.optimizer), notes)
+    found = Method(
+        task=task,
+        network=network,
+        activation=_formula("activation", ACTIVATIONS, experiment.activation, ("z",)),
+        output_activation=_formula("output activation", ACTIVATIONS, experiment.output_activation, ("z",)),
+        program=program,
+        pieces=pieces,
+        numbers={key: value for row in pieces.values() for key, value in row.numbers.items()},
+        backward=backward if any(line.name == "do" for line in backward) else (),
+        observed=all(line.name != "dreward" for line in backward),
+        regulariser=_formula("regulariser", REGULARISERS, experiment.regulariser, ("w",))
+        if experiment.regulariser
+        else None,
+        optimizer=optimizer_row,
+        optimizer_program=_lines(
+            "optimizer", optimizer_row, {"w": "parameter", "g": "parameter", "step": "step"}, "w"
+        ),
+        notes=(),
+    )
+    notes += _fit(experiment, found)
+    return Method(**{**found.__dict__, "notes": tuple(notes)})
+
+
+def task_of(experiment: Experiment) -> Task:
+    """The task that is learned, with the experiment's own truth or data in place."""
+    from dataclasses import replace
+
+    if experiment.task not in TASKS:
+        from glassgrad.tables.row import unknown
+
+        raise unknown("task", experiment.task, TASKS)
+    task = TASKS[experiment.task]
+    if experiment.data is not None:
+        table = read_table(experiment.data, experiment.held_out, labelled=experiment.truth is None)
+        names = tuple(f"x{i + 1}" for i in range(len(table.columns)))
+        template = ", ".join(f"{{{name}}}" for name in names)
+        spread = float(np.std(table.truth)) if table.label else 0.0
+        whole = bool(np.all(table.truth == np.round(table.truth)))
+        task = Task(
+            "data",
+            (),
+            names,
+            "",
+            template,
+            tuple(tuple(row) for row in table.inputs[:4]),
+            tolerance=0.5 if whole or not spread else spread / 10,
+            reading=text("task.data"),
+            data=table,
+        )
+    if experiment.truth is not None:
+        try:
+            parse(experiment.truth, task.names)
+        except FormulaError as error:
+            raise error.within("truth") from None
+        template = task.template if experiment.data else ", ".join(f"{{{name}}}" for name in task.names)
+        task = replace(
+            task, truth=experiment.truth, template=template, reading=text("task.own")
+        )
+    return task
+
+
+def _network(experiment: Experiment, task: Task) -> Network:
+    sizes = experiment.network
+    if sizes[0] != len(task.inputs):
+        fix = "-".join(map(str, (len(task.inputs), *sizes[1:])))
+        raise ExperimentError(
+            "experiment.inputs", came=sizes[0], expected=len(task.inputs), task=task.name, fix=fix
+        )
+    if sizes[-1] != 1:
+        raise ExperimentError("experiment.outputs", came=sizes[-1], fix="-".join(map(str, (*sizes[:-1], 1))))
+    return Network(sizes)
+
+
+def _pieces(experiment: Experiment, notes: list[Text]) -> dict[str, Row]:
+    """Policy, reward (if there is one) and objective, each a row of its table or the user's own lines."""
+    pieces = {"policy": _defaulted("policy", _row("policy", POLICIES, experiment.policy), notes)}
+    if experiment.reward is not None:
+        pieces["reward"] = _row("reward", REWARDS, experiment.reward)
+    pieces["objective"] = _row("objective", OBJECTIVES, experiment.objective)
+    return pieces
+
+
+def _row(kind: str, rows: Table, asked: str) -> Row:
+    found = optimizer(asked) if kind == "optimizer" else find(kind, rows, asked)
+    return found if found is not None else Row(asked.strip(), asked.strip())
+
+
+def _defaulted(kind: str, row: Row, notes: list[Text]) -> Row:
+    """An own policy or optimizer that reads sigma or lr without setting it gets a usual value, and a note says so."""
+    from dataclasses import replace
+
+    if not row.own:
+        return row
+    assigned = {line.split("=")[0].strip() for line in split_lines(row.formula)}
+    wanted = {
+        name: value
+        for name, value in _DEFAULTS[kind].items()
+        if name not in assigned and any(name in symbols_of(line) for line in split_lines(row.formula))
+    }
+    notes.extend(
+        text("experiment.default_number", piece=kind, name=name, value=value)
+        for name, value in wanted.items()
+    )
+    return replace(row, numbers=wanted)
+
+
+def symbols_of(line: str) -> set[str]:
+    """The names in a line of text, whether or not it can be read."""
+    import re
+
+    return set(re.findall(r"[A-Za-z_]\w*", line))
+
+
+def _formula(kind: str, rows: Table, asked: str, names: tuple[str, ...]) -> Formula:
+    row = _row(kind, rows, asked)
+    try:
+        return Formula(row, parse(row.formula, (*names, *row.numbers)))
+    except FormulaError as error:
+        raise error.within(kind) from None
+
+
+def _given(task: Task) -> dict[str, Level]:
+    """What policy, reward and objective may read."""
+    names = (*task.names, "t", "o", "noise", "uniform")
+    return {**dict.fromkeys(names, "sample"), "step": "step"}
+
+
+def _lines(kind: str, row: Row, given: Mapping[str, Level], result: str) -> Program:
+    try:
+        return read_lines(row.formula, {**given, **dict.fromkeys(row.numbers, "step")}, result)
+    except FormulaError as error:
+        raise error.within(kind) from None
+
+
+def _program(pieces: Mapping[str, Row], given: Mapping[str, Level]) -> Program:
+    """Policy, reward and objective as one list of lines; each is first read alone, so that an error names it."""
+    known: dict[str, Level] = dict(given)
+    sources: list[str] = []
+    for kind, result in (("policy", "a"), ("reward", "reward"), ("objective", "objective")):
+        if kind not in pieces:
+            continue
+        row = pieces[kind]
+        if kind == "objective":
+            _check_readable(row, known, pieces)
+        program = _lines(kind, row, known, result)
+        known |= {line.name: line.level for line in program.lines} | dict.fromkeys(row.numbers, "step")
+        sources += _named(row.formula, result)
+    numbers: dict[str, Level] = {key: "step" for row in pieces.values() for key in row.numbers}
+    return read_lines("; ".join(sources), {**given, **numbers}, "objective")
+
+
+def _named(source: str, result: str) -> list[str]:
+    """The lines of a piece, with `result = ` before a formula that stands alone."""
+    lines = list(split_lines(source))
+    program = lines[-1]
+    head = program.split("=")[0].strip() if "=" in program else ""
+    alone = not head.isidentifier() or program[program.index("=") :].startswith("==")
+    if alone and not program.startswith("state "):
+        lines[-1] = f"{result} = {program}"
+    return lines
+
+
+def _check_readable(row: Row, known: Mapping[str, Level], pieces: Mapping[str, Row]) -> None:
+    """A missing reward or log-probability is explained, not just called an unknown name."""
+    wanted = set().union(*(symbols_of(line) for line in split_lines(row.formula)))
+    if "reward" in wanted and "reward" not in known:
+        raise ExperimentError("experiment.no_reward")
+    if "logp" in wanted and "logp" not in known:
+        raise ExperimentError("experiment.no_logp", policy=pieces["policy"].name)
+
+
+def _fit(experiment: Experiment, found: Method) -> list[Text]:
+    """Refuse what cannot work, and note what will not do what it seems to."""
+    notes = []
+    name = str(found.output_activation.row)
+    low, high = _range(found.output_activation)
+    used = reads(found.program.lines, "objective")
+    logs = any(_logs_output(line.tree) for line in found.program.lines if line.name in used)
+    if found.pieces["policy"].name == "bernoulli" and (low < 0 or high > 1):
+        raise ExperimentError("experiment.bernoulli_range", activation=name, low=low, high=high)
+    if logs and low < 0:
+        raise ExperimentError("experiment.log_negative", activation=name, low=low)
+    truth = found.task.true(found.task.domain())
+    if "logp" not in used and (float(np.min(truth)) < low - 1e-6 or float(np.max(truth)) > high + 1e-6):
+        notes.append(
+            text(
+                "experiment.range_warning",
+                activation=name,
+                low=low,
+                high=high,
+                first=float(np.min(truth)),
+                last=float(np.max(truth)),
+            )
+        )
+    if not found.backward:
+        notes.append(text("experiment.no_path"))
+    if "reward" in found.pieces and "reward" not in used:
+        notes.append(text("experiment.reward_unused"))
+    return notes
+
+
+def _range(activation: Formula) -> tuple[float, float]:
+    """The least and the largest value over z from -100 to 100; infinite where it goes far beyond a million."""
+    z = np.concatenate([np.linspace(-100, 100, 2001), np.linspace(-5, 5, 2001), [-1e9, 1e9]])
+    values = np.broadcast_to(evaluate(activation.tree, {"z": z, **activation.numbers}), z.shape)
+    values = values[~np.isnan(values)]
+    if not values.size:
+        return -np.inf, np.inf
+    low, high = float(values.min()), float(values.max())
+    return low if low > -1e6 else -np.inf, high if high < 1e6 else np.inf
+
+
+def _logs_output(tree: Tree) -> bool:
+    from glassgrad.formula.tree import Apply, walk
+
+    return any(
+        isinstance(part, Apply) and part.function == "log" and part.arguments == (Symbol("o"),)
+        for part in walk(tree)
+    )
+
+
+__all__ = ["Formula", "Method", "method", "symbols", "task_of"]
