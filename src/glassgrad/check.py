@@ -1,0 +1,167 @@
+"""The check: every shown number held against PyTorch's at that very state.
+
+    difference = |shown - PyTorch's| / scale
+
+scale is the formula evaluated with the absolute value of every term, carried through forward pass and chain rule. A
+scale of 0 wants exactly 0, and a formula counts as checked only if it was seen where its value is at least a tenth of
+its scale. What was not is listed. It is a check, not a proof.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from glassgrad.engines.replay import reference
+from glassgrad.engines.torch import train
+from glassgrad.equations import Evaluated, Step
+from glassgrad.experiment import Experiment
+from glassgrad.steps import update_name
+
+TOLERANCE = {"single": 1e-5, "double": 1e-12}
+SMALLEST = {"single": 1.2e-38, "double": 2.3e-308}  # below the smallest normal number rounding is absolute
+SEEN = 0.1
+PROBES = range(1, 17)  # seeds
+
+
+@dataclass
+class _Family:
+    """What is known of one formula after some steps."""
+
+    numbers: int = 0
+    largest: float = 0.0
+    worst: str = ""
+    seen: bool = False
+
+
+@dataclass
+class Check:
+    """The result over some steps.
+
+    numbers: how many were held against PyTorch's. largest_difference: by the measure above; worst: where.
+    unchecked: formulas that were never seen where their value is a tenth of their scale.
+
+    Example:
+        >>> from glassgrad.engines.torch import train
+        >>> from glassgrad.tables.experiments import shipped
+        >>> record = train(shipped("knob").change(steps=2))
+        >>> check_results(record.experiment, [Step(record.experiment, record.moment(1))]).passed
+        True
+    """
+
+    precision: str
+    families: dict[str, _Family] = field(default_factory=dict)
+    differences: dict[tuple[int, str], float] = field(default_factory=dict)
+
+    @property
+    def tolerance(self) -> float:
+        return TOLERANCE[self.precision]
+
+    @property
+    def numbers(self) -> int:
+        return sum(family.numbers for family in self.families.values())
+
+    @property
+    def largest_difference(self) -> float:
+        return max((family.largest for family in self.families.values()), default=0.0)
+
+    @property
+    def worst(self) -> str:
+        """Where the largest difference is: `dW1_4_x1 at step 101`."""
+        return max(self.families.values(), key=lambda family: family.largest).worst if self.families else ""
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        return tuple(name for name, family in self.families.items() if not family.seen)
+
+    @property
+    def passed(self) -> bool:
+        return self.largest_difference <= self.tolerance
+
+    def add(self, family: str, label: str, step: int, shown: Any, theirs: Any, scale: Any) -> None:
+        """Hold one quantity (or an array of them, one number each) against PyTorch's."""
+        entry = self.families.setdefault(family, _Family())
+        gap = differences(shown, theirs, scale, SMALLEST[self.precision])
+        worst = float(np.max(gap)) if np.size(gap) else 0.0
+        entry.numbers += 1
+        self.differences[step, label] = worst
+        if worst > entry.largest or not entry.worst:
+            entry.largest, entry.worst = worst, f"{label} at step {step}"
+        value, room = np.abs(np.asarray(shown, float)), np.asarray(scale, float)
+        entry.seen = entry.seen or bool(np.any((value >= SEEN * room) & (room > 0)))
+
+    def join(self, probe: "Check") -> None:
+        """Take over what a probe has seen and how far it was off, without counting its numbers as shown."""
+        for name, family in probe.families.items():
+            entry = self.families.setdefault(name, _Family())
+            entry.seen = entry.seen or family.seen
+            if family.largest > entry.largest:
+                entry.largest, entry.worst = family.largest, f"{family.worst} of a probe"
+
+
+def differences(shown: Any, theirs: Any, scale: Any, smallest: float) -> Any:
+    """|shown - theirs| / scale; where the scale is 0, 0 if both are equal and else infinite; NaN equals NaN.
+
+    Example:
+        >>> differences(1.0, 1.5, 2.0, 0.0), differences(0.0, 1e-9, 0.0, 0.0)
+        (array(0.25), array(inf))
+    """
+    shown, theirs, scale = (np.asarray(part, dtype=float) for part in (shown, theirs, scale))
+    equal = (shown == theirs) | (np.isnan(shown) & np.isnan(theirs))
+    with np.errstate(all="ignore"):
+        gap = np.abs(shown - theirs) / np.maximum(scale, smallest)
+    gap = np.where(scale == 0, np.inf, np.where(np.isnan(gap), np.inf, gap))
+    return np.where(equal, 0.0, gap)
+
+
+def check_results(experiment: Experiment, steps: Iterable[Step]) -> Check:
+    """Hold every number of some steps against PyTorch's.
+
+    Every sample of the batch is compared; a number that differs between samples counts once. Formulas that these steps
+    do not show well (their terms cancel) are looked at again in short runs of the same experiment with other seeds and
+    one sample; what is not seen there either stays unchecked.
+    """
+    result = Check(experiment.precision)
+    for step in steps:
+        check_step(result, step.evaluated)
+    for seed in PROBES:
+        if not result.unchecked:
+            break
+        probe = experiment.change(seed=seed, steps=3, samples=1, batch=None)
+        seen = Check(experiment.precision)
+        record = train(probe)
+        for number in range(1, record.steps + 1):
+            check_step(seen, Evaluated(probe, record.moment(number)))
+        result.join(seen)
+    return result
+
+
+def check_step(result: Check, evaluated: Evaluated) -> None:
+    """Add one step to a check."""
+    moment = evaluated.moment
+    theirs, their_update = reference(evaluated.experiment, moment)
+    for quantity in evaluated.quantities:
+        name = quantity.name
+        result.add(
+            quantity.family, name, moment.step, evaluated.values[name], theirs[name], evaluated.scales[name]
+        )
+    parameters = [name for name, _, _ in evaluated.parameters]
+    for line in evaluated.of.optimizer_program.lines:
+        shown, scale, other = (
+            evaluated.update_values[line.name],
+            evaluated.update_scales[line.name],
+            their_update[line.name],
+        )
+        if line.level == "step":
+            result.add(line.name, line.name, moment.step, shown, other, scale)
+            continue
+        for i, parameter in enumerate(parameters):
+            result.add(
+                line.name,
+                update_name(line.name, parameter),
+                moment.step,
+                np.ravel(shown)[i],
+                np.ravel(other)[i],
+                np.ravel(scale)[i],
+            )

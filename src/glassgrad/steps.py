@@ -1,0 +1,202 @@
+"""All formulas of one step, as lines: forward pass, objective, chain rule, gradients, update.
+
+Every number that a step computes has one line here, whether it comes from our own engine or from elsewhere; what is
+shown, evaluated and checked is this list.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from glassgrad.experiment import Experiment
+from glassgrad.formula.derivative import derivative
+from glassgrad.formula.lines import Level, Line, reads
+from glassgrad.formula.simplify import ONE, ZERO, add, multiply
+from glassgrad.formula.tree import Apply, Number, Symbol, Tree, chain, substitute
+from glassgrad.method import Method, method
+from glassgrad.network import gradient_name
+
+Section = Literal["forward", "objective", "backward", "gradient", "update"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One number of a step: its line, where it belongs, and which formula it is an instance of.
+
+    family: the formula without its indices, `z1`, `dW1`, `m`: what the check must have seen.
+    """
+
+    line: Line
+    section: Section
+    family: str
+
+    @property
+    def name(self) -> str:
+        return self.line.name
+
+
+@lru_cache(maxsize=32)
+def quantities(experiment: Experiment) -> tuple[Quantity, ...]:
+    """Every number of a step except the optimizer's, in the order in which they are computed.
+
+    Example:
+        >>> from glassgrad.tables.experiments import shipped
+        >>> [str(q.line) for q in quantities(shipped("add-linear"))][:4]
+        ['z1 = W1_1_x1*x1 + W1_1_x2*x2 + b1_1', 'objective = (z1 - t)**2', 'L = mean(objective)', 'dz1 = 2*(z1 - t)']
+    """
+    of = method(experiment)
+    dropout, clip = experiment.dropout > 0, experiment.clip
+    found = (
+        *_forward(of, dropout),
+        *_objective(of),
+        *_backward(of, dropout),
+        *_gradients(of),
+        *_clipping(of, clip),
+    )
+    return tuple(found)
+
+
+def _make(name: str, tree: Tree, level: Level, section: Section, family: str) -> Quantity:
+    return Quantity(Line(name, tree, level), section, family)
+
+
+def weighted_sum(of: Method, layer: int, unit: int) -> Tree:
+    """Σ_j W[i][j]*a_j + b[i], written out."""
+    net = of.network
+    products = tuple(
+        Apply("*", (Symbol(net.weight_name(layer, unit, j)), Symbol(net.source_name(layer, j))))
+        for j in net.units(layer - 1)
+    )
+    return chain("+", (*products, Symbol(net.bias_name(layer, unit))))
+
+
+def _forward(of: Method, dropout: bool) -> Iterator[Quantity]:
+    net = of.network
+    for layer in net.layers:
+        for i in net.units(layer):
+            z = net.sum_name(layer, i)
+            yield _make(z, weighted_sum(of, layer, i), "sample", "forward", f"z{layer}")
+            if layer < net.last:
+                a = substitute(of.activation.tree, {"z": Symbol(z)})
+                kept = chain("*", (a, Symbol(f"keep{layer}_{i + 1}"))) if dropout else a
+                yield _make(f"a{layer}_{i + 1}", kept, "sample", "forward", f"a{layer}")
+    if not of.linear_output:
+        o = substitute(of.output_activation.tree, {"z": Symbol(net.sum_name(net.last, 0))})
+        yield _make("o", o, "sample", "forward", "o")
+
+
+def _objective(of: Method) -> Iterator[Quantity]:
+    lines = of.program.lines
+    wanted = set().union(
+        *(
+            reads(lines, name)
+            for name in ("objective", "reward", *of.program.latest.values())
+            if name in ("objective", "reward") or name.endswith("_new")
+        )
+    )
+    output: dict[str, Tree] = {"o": Symbol(of.output_name)}
+    for line in lines:
+        if line.name in wanted:
+            yield _make(line.name, substitute(line.tree, output), line.level, "objective", line.name)
+    loss: Tree = Apply("mean", (Symbol("objective"),))
+    if of.regulariser is not None:
+        names = [name for name, array, _ in of.network.parameters() if array.startswith("W")]
+        for name in names:
+            yield _make(
+                f"R_{name}", substitute(of.regulariser.tree, {"w": Symbol(name)}), "step", "objective", "R"
+            )
+        loss = chain("+", (loss, *(Symbol(f"R_{name}") for name in names)))
+    yield _make("L", loss, "step", "objective", "L")
+
+
+def _backward(of: Method, dropout: bool) -> Iterator[Quantity]:
+    net, output = of.network, of.output_name
+    wanted = reads(of.backward, "do") if of.backward else set()
+    renamed: Mapping[str, Tree] = {"o": Symbol(output), "do": Symbol(f"d{output}")}
+    for line in of.backward:
+        if line.name in wanted:
+            name = f"d{output}" if line.name == "do" else line.name
+            yield _make(name, substitute(line.tree, dict(renamed)), line.level, "backward", name)
+    last = net.sum_name(net.last, 0)
+    if not of.backward:
+        yield _make(f"d{last}", ZERO, "sample", "backward", f"dz{net.last}")
+    elif not of.linear_output:
+        slope = _slope(of.output_activation.tree, last)
+        yield _make(f"d{last}", multiply((Symbol("do"), slope)), "sample", "backward", f"dz{net.last}")
+    for layer in reversed(net.layers[:-1]):
+        for i in net.units(layer):
+            yield from _hidden_backward(of, layer, i, dropout)
+
+
+def _slope(tree: Tree, z: str) -> Tree:
+    return substitute(derivative(tree, "z"), {"z": Symbol(z)})
+
+
+def _hidden_backward(of: Method, layer: int, unit: int, dropout: bool) -> Iterator[Quantity]:
+    """What arrives at a hidden unit: from every unit above, through the weight that leads there."""
+    net = of.network
+    arriving = chain(
+        "+",
+        tuple(
+            Apply(
+                "*", (Symbol(f"d{net.sum_name(layer + 1, k)}"), Symbol(net.weight_name(layer + 1, k, unit)))
+            )
+            for k in net.units(layer + 1)
+        ),
+    )
+    a, z = f"a{layer}_{unit + 1}", net.sum_name(layer, unit)
+    yield _make(f"d{a}", arriving, "sample", "backward", f"da{layer}")
+    kept = (Symbol(f"keep{layer}_{unit + 1}"),) if dropout else ()
+    through = multiply((Symbol(f"d{a}"), *kept, _slope(of.activation.tree, z)))
+    yield _make(f"d{z}", through, "sample", "backward", f"dz{layer}")
+
+
+def _gradients(of: Method) -> Iterator[Quantity]:
+    """Each parameter's gradient: the mean over the samples, and the regulariser's share."""
+    net = of.network
+    for layer in net.layers:
+        for i in net.units(layer):
+            dz = Symbol(f"d{net.sum_name(layer, i)}")
+            for j in net.units(layer - 1):
+                weight = net.weight_name(layer, i, j)
+                mean = Apply("mean", (multiply((dz, Symbol(net.source_name(layer, j)))),))
+                share = (
+                    ZERO
+                    if of.regulariser is None
+                    else substitute(derivative(of.regulariser.tree, "w"), {"w": Symbol(weight)})
+                )
+                yield _make(f"d{weight}", add((mean, share)), "step", "gradient", f"dW{layer}")
+            yield _make(
+                gradient_name(net.bias_name(layer, i)), Apply("mean", (dz,)), "step", "gradient", f"dB{layer}"
+            )
+
+
+def _clipping(of: Method, clip: float | None) -> Iterator[Quantity]:
+    """g = gradient * min(1, clip/(norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it."""
+    if clip is None:
+        return
+    names = [gradient_name(name) for name, _, _ in of.network.parameters()]
+    squares = chain("+", tuple(Apply("**", (Symbol(name), Number(2.0))) for name in names))
+    yield _make("norm", Apply("sqrt", (squares,)), "step", "gradient", "norm")
+    share = Apply("/", (Symbol("clip"), Apply("+", (Symbol("norm"), Number(1e-6)))))
+    yield _make("shrink", Apply("min", (ONE, share)), "step", "gradient", "shrink")
+    for name in names:
+        yield _make(
+            f"g_{name[1:]}", Apply("*", (Symbol(name), Symbol("shrink"))), "step", "gradient", "clipped"
+        )
+
+
+def update_name(name: str, parameter: str) -> str:
+    """What a name of the optimizer's lines is called for one parameter: m_new of W1_1_x1 is m_W1_1_x1_new.
+
+    Example:
+        >>> update_name("w_new", "b1_1"), update_name("m_hat", "b1_1")
+        ('b1_1_new', 'm_hat_b1_1')
+    """
+    stem, again = name, ""
+    while stem.endswith("_new"):
+        stem, again = stem[:-4], again + "_new"
+    if stem == "w":
+        return parameter + again
+    return f"{stem}_{parameter}{again}"
