@@ -1,0 +1,74 @@
+"""Glassgrad: small networks learn arithmetic, by labels and by reward, behind glass.
+
+import glassgrad as gg
+run = gg.watch("add", seed=3)      one training, every number of every step
+run.step(1).equation("dz2")        an equation: symbolic, with its numbers, its value
+run.check.passed                   held against PyTorch
+gg.export("knob", to="torch")      the plain script of an experiment
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from glassgrad.errors import DataError, ExperimentError, FormulaError, GlassgradError
+    from glassgrad.experiment import Experiment
+    from glassgrad.export import export
+    from glassgrad.formula import derivative, latex, parse, show
+    from glassgrad.locale import set_language
+    from glassgrad.record import Record
+    from glassgrad.report.shelf import shelf as list
+    from glassgrad.watch import Watch, watch
+
+# where each name lives: imported at its first use, so that `glassgrad --help` need not wait for torch
+_HOMES = {
+    "DataError": "errors",
+    "ExperimentError": "errors",
+    "FormulaError": "errors",
+    "GlassgradError": "errors",
+    "Experiment": "experiment",
+    "export": "export",
+    "derivative": "formula",
+    "latex": "formula",
+    "parse": "formula",
+    "show": "formula",
+    "set_language": "locale",
+    "Record": "record",
+    "list": "report.shelf:shelf",
+    "Watch": "watch",
+    "watch": "watch:watch",
+}
+
+__all__ = [
+    "DataError",
+    "Experiment",
+    "ExperimentError",
+    "FormulaError",
+    "GlassgradError",
+    "Record",
+    "Watch",
+    "derivative",
+    "export",
+    "latex",
+    "list",
+    "parse",
+    "set_language",
+    "show",
+    "watch",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'glassgrad' has no attribute '{name}'")
+    from importlib import import_module
+
+    module, _, attribute = _HOMES[name].partition(":")
+    found = getattr(import_module(f"glassgrad.{module}"), attribute or name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> Any:
+    return sorted([*__all__, "__version__"])

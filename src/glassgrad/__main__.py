@@ -1,0 +1,6 @@
+"""`python -m glassgrad` is `glassgrad`."""
+
+from glassgrad.cli import main
+
+if __name__ == "__main__":
+    main()

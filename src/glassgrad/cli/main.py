@@ -1,0 +1,159 @@
+"""The commands, and what becomes of a mistake: one line on standard error, exit status 2."""
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from glassgrad import __version__
+from glassgrad.cli.settings import with_settings
+from glassgrad.errors import GlassgradError
+from glassgrad.locale import LANGUAGES, Language, say, set_language
+
+
+def main() -> None:
+    """Run the command line; the exit status is 0, 1 (a check or claim failed) or 2 (wrong use)."""
+    from glassgrad.cli.terminal import utf8
+
+    utf8()
+    _language_of(sys.argv)
+    try:
+        sys.exit(build()(standalone_mode=False))  # what Exit carries, else None: 0
+    except GlassgradError as error:
+        _refuse(str(error))
+    except typer.Abort:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader, as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        shown = getattr(error, "format_message", None)  # typer's own: a missing argument, an unknown option
+        if shown is None:
+            raise
+        _refuse(f"{shown()} ({say('cli.help_hint')})")
+
+
+def _refuse(message: str) -> None:
+    print(f"glassgrad: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _language_of(arguments: list[str]) -> None:
+    """Take `--lang en|zh` out of the arguments, wherever it stands: it decides the help texts, too."""
+    for i, argument in enumerate(arguments):
+        name, _, value = argument.partition("=")
+        if name != "--lang":
+            continue
+        if not value and i + 1 < len(arguments):
+            value = arguments[i + 1]
+            del arguments[i + 1]
+        del arguments[i]
+        chosen: dict[str, Language] = {language: language for language in LANGUAGES}
+        if value not in chosen:
+            _refuse(say("experiment.choice", setting="--lang", known="en, zh", came=value))
+        set_language(chosen[value])
+        return
+
+
+def build() -> typer.Typer:
+    """The commands with their help, in the language in force."""
+    app = typer.Typer(
+        help=say("cli.about"),
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        epilog=say("cli.language"),
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback(invoke_without_command=True)
+    def about(version: Annotated[bool, typer.Option("--version", help=say("cli.version"))] = False) -> None:
+        if version:
+            print(f"glassgrad {__version__}")
+            raise typer.Exit
+
+    app.command("demo", help=say("cli.demo"))(demo)
+    app.command("watch", help=say("cli.watch"))(with_settings(_described(watch)))
+    app.command("list", help=say("cli.list"))(list_)
+    app.command("export", help=say("cli.export"))(with_settings(_described(export)))
+    return app
+
+
+def _described(command: Any) -> Any:
+    """The options' help in the language in force: it stands in the catalogue under the option's name."""
+    import inspect
+
+    signature = inspect.signature(command)
+    for name, parameter in signature.parameters.items():
+        for info in getattr(parameter.annotation, "__metadata__", ()):
+            info.help = say(f"option.{name}")
+    return command
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME|FILE.toml")]
+Format = Annotated[str, typer.Option("--format", metavar="text|json|html", show_default=True)]
+Out = Annotated[str | None, typer.Option("--out", metavar="FILE", show_default=False)]
+
+
+def demo(
+    out: Annotated[str, typer.Option("--out", metavar="FOLDER", help="")] = "demo",
+) -> None:
+    """Train the shipped experiments and show every number."""
+    from glassgrad.cli.demo import run
+
+    run(out)
+
+
+def watch(
+    name: Name,
+    every: Annotated[int, typer.Option("--every", metavar="N")] = 100,
+    sample: Annotated[int, typer.Option("--sample", metavar="K")] = 1,
+    ask: Annotated[list[str] | None, typer.Option("--ask", metavar="'12 + 30'", show_default=False)] = None,
+    full: Annotated[bool, typer.Option("--full")] = False,
+    graph: Annotated[bool, typer.Option("--graph")] = False,
+    plant: Annotated[str | None, typer.Option("--plant", metavar="FORMULA", show_default=False)] = None,
+    engine: Annotated[str, typer.Option("--engine", metavar="torch")] = "torch",
+    format: Format = "text",
+    out: Out = None,
+    *,
+    settings: dict[str, Any],
+) -> None:
+    """One run behind glass."""
+    from glassgrad.cli.watch import run
+
+    run(
+        name,
+        every=every,
+        sample=sample,
+        ask=tuple(ask or ()),
+        full=full,
+        graph=graph,
+        plant=plant,
+        engine=engine,
+        form=format,
+        out=out,
+        settings=settings,
+    )
+
+
+def list_(
+    what: Annotated[str | None, typer.Argument(metavar="KIND")] = None,
+    format: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
+) -> None:
+    """What ships."""
+    from glassgrad.cli.list import run
+
+    run(what, format)
+
+
+def export(
+    name: Name,
+    to: Annotated[str, typer.Option("--to", metavar="torch|toml|json|csv|latex|svg")] = "torch",
+    out: Out = None,
+    *,
+    settings: dict[str, Any],
+) -> None:
+    """Take an experiment along."""
+    from glassgrad.cli.export import run
+
+    run(name, to, out, settings)

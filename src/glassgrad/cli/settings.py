@@ -1,0 +1,72 @@
+"""The settings of an experiment as options of the command line: one row each, used by every command that takes them."""
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from glassgrad.locale import say
+
+
+class Setting(NamedTuple):
+    """An option and the field of an experiment that it sets."""
+
+    flag: str
+    field: str
+    type: type
+    metavar: str = ""
+
+
+SETTINGS = (
+    Setting("--seed", "seed", int),
+    Setting("--steps", "steps", int),
+    Setting("--samples", "samples", int),
+    Setting("--batch", "batch", int),
+    Setting("--network", "network", str, "2-5-1"),
+    Setting("--activation", "activation", str, "NAME|FORMULA"),
+    Setting("--output-activation", "output_activation", str, "NAME|FORMULA"),
+    Setting("--init", "init", str, "NAME|VALUES"),
+    Setting("--task", "task", str, "NAME"),
+    Setting("--truth", "truth", str, "FORMULA"),
+    Setting("--data", "data", str, "FILE.csv"),
+    Setting("--held-out", "held_out", float),
+    Setting("--policy", "policy", str, "NAME|LINES"),
+    Setting("--reward", "reward", str, "NAME|FORMULA"),
+    Setting("--objective", "objective", str, "NAME|LINES"),
+    Setting("--regulariser", "regulariser", str, "NAME|FORMULA"),
+    Setting("--dropout", "dropout", float),
+    Setting("--clip", "clip", float),
+    Setting("--optimizer", "optimizer", str, "NAME|LINES"),
+    Setting("--precision", "precision", str, "single|double"),
+)
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command all settings as options; it receives those that were given as `settings`."""
+
+    def run(**values: Any) -> None:
+        settings = {row.field: values.pop(row.field) for row in SETTINGS}
+        command(**values, settings={name: value for name, value in settings.items() if value is not None})
+
+    own = [p for p in inspect.signature(command).parameters.values() if p.name != "settings"]
+    added = [
+        inspect.Parameter(
+            row.field,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                row.type | None,
+                typer.Option(
+                    row.flag, metavar=row.metavar or None, help=say(f"option.{row.field}"), show_default=False
+                ),
+            ],
+        )
+        for row in SETTINGS
+    ]
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + added
+    )
+    run.__annotations__ = {p.name: p.annotation for p in [*own, *added]}
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    return run

@@ -1,0 +1,91 @@
+"""The terminal: styled lines, progress on standard error, JSON alone on standard output."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glassgrad.errors import DataError
+from glassgrad.locale import say
+
+if TYPE_CHECKING:
+    from glassgrad.watch import Progress
+
+STYLES = {
+    "title": "bold",
+    "heading": "bold cyan",
+    "step": "bold",
+    "dim": "dim",
+    "answer": "bold",
+    "good": "green",
+    "bad": "bold red",
+    "warning": "yellow",
+    "": "",
+}
+
+
+def utf8() -> None:
+    """Chinese and signs such as … on a console whose code page lacks them: replaced rather than a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            encoding = "utf-8" if not stream.isatty() or sys.platform == "win32" else stream.encoding
+            reconfigure(encoding=encoding, errors="replace")
+
+
+def show(lines: Iterable[tuple[str, str]]) -> None:
+    """Print lines as they come, each in its style on a terminal, plain elsewhere."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    for style, line in lines:
+        if console.is_terminal:
+            console.print(Text(line, style=STYLES[style]))
+        else:
+            print(line)
+
+
+def tell(message: str) -> None:
+    """A message for the person, on standard error."""
+    print(message, file=sys.stderr)
+
+
+def write(text: str, out: str | None) -> None:
+    """Text to a file, or to standard output.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    if out is None or out == "-":
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        return
+    try:
+        path = Path(out)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise DataError("cli.cannot_write", file=out, reason=error.strerror or str(error)) from None
+    tell(say("cli.written", file=out))
+
+
+@contextmanager
+def progress(title: str) -> "Iterator[Progress]":
+    """A bar with the time left, on standard error, once something takes more than a moment."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda step, steps: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda step, steps: bar.update(task, completed=step, total=steps)

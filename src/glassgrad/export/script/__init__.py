@@ -1,0 +1,168 @@
+"""The plain PyTorch script of an experiment, as a good teacher would write it."""
+
+from contextvars import copy_context
+
+from glassgrad.experiment import Experiment
+from glassgrad.export.script.chance import chance_source
+from glassgrad.export.script.data import constant, write_constant, write_questions
+from glassgrad.export.script.expression import Printer, Source
+from glassgrad.export.script.loop import Loop, first_states
+from glassgrad.export.script.net import write_first_weights, write_net
+from glassgrad.export.script.optimizer import write_optimizer, write_own_optimizer
+from glassgrad.export.script.page import Page
+from glassgrad.export.script.steps import Steps
+from glassgrad.formula.simplify import add, multiply
+from glassgrad.formula.tree import Apply, Number, Symbol, Tree, substitute, symbols
+from glassgrad.locale import Language, language, say, set_language
+from glassgrad.method import Method, method
+from glassgrad.tables.experiments import EXPERIMENTS
+
+__all__ = ["torch_script"]
+
+
+def torch_script(experiment: Experiment, *, every: int = 100, lang: Language | None = None) -> str:
+    """The PyTorch script that prints an experiment's very losses.
+
+    every: it prints steps 1, 1 + every, …; called with `--losses`, all of them, in full.
+    lang: the language of its comments; the one in force, if not given.
+
+    Raises:
+        FormulaError, ExperimentError, DataError: the experiment cannot be run.
+
+    Example:
+        >>> from glassgrad.tables.experiments import shipped
+        >>> "self.hidden = nn.Linear(2, 5)" in torch_script(shipped("add"))
+        True
+    """
+
+    def written() -> str:
+        set_language(lang or language())
+        return _script(experiment, method(experiment), every)
+
+    return copy_context().run(written)  # the language in force stays as it is
+
+
+def _script(experiment: Experiment, of: Method, every: int) -> str:
+    steps = Steps(of, experiment)
+    data = of.task.data
+    loop = Loop(
+        of, experiment, steps, experiment.samples if data is None else len(data.inputs) - data.held_out
+    )
+    training = loop.write(every)
+    middle = Page()
+    read = steps.given.tensor | steps.given.exact
+    for source in chance_source(
+        experiment.seed, noise="noise" in read, uniform="uniform" in read, dropout=experiment.dropout,
+        batch=experiment.batch if loop.fresh_batch else None, samples=loop.rows, dtype=loop.dtype,
+    ):  # fmt: skip
+        middle.gap(2)
+        middle.block(source)
+    needs_math = loop.helpers(middle)
+    write_net(middle, of, experiment)
+    if not constant(of.task):
+        needs_math |= write_questions(middle, of.task, steps.given, experiment)
+    write_own_optimizer(middle, of, experiment.precision)
+    page = Page()
+    _head(page, experiment, every, needs_math)
+    return (
+        page.text
+        + middle.text
+        + _start(of, experiment, steps, loop).text
+        + training.text
+        + _end(of, steps, experiment).text
+    )
+
+
+def _head(page: Page, experiment: Experiment, every: int, needs_math: bool) -> None:
+    shipped = EXPERIMENTS.get(experiment.name)
+    title = f"{experiment.name}: {getattr(shipped.title, language())}" if shipped else experiment.name
+    page.add(f'"""{_flat(title)}')
+    page.gap()
+    page.block(say("script.head", every=every))
+    page.add('"""')
+    page.gap()
+    for module in (*(["math"] if needs_math else []), "sys"):
+        page.add(f"import {module}")
+    page.gap()
+    for line in ("import numpy as np", "import torch", "from torch import nn, optim"):
+        page.add(line)
+    page.gap()
+    page.add("torch.set_num_threads(1)", say("script.threads"))
+    page.add(f"torch.manual_seed({experiment.seed})", say("script.seed_torch"))
+    page.add(f"np.random.seed({experiment.seed})", say("script.seed_numpy"))
+
+
+def _start(of: Method, experiment: Experiment, steps: Steps, loop: Loop) -> Page:
+    """From the first weights to the loop."""
+    page = Page()
+    page.gap(2)
+    write_first_weights(page, of, experiment)
+    if constant(of.task):
+        write_constant(page, of.task, steps.given, experiment)
+    elif not experiment.fresh:
+        names = [f"{name}_all" if loop.fresh_batch else name for name in steps.given.returned]
+        count = "" if of.task.data else str(experiment.samples)
+        page.add(f"{', '.join(names)} = questions({count})", say("script.once"))
+    row = of.pieces["objective"]
+    if steps.criterion and row.torch is not None:
+        keywords = ", ".join(f"{key}={value!r}" for key, value in row.torch.arguments(row.numbers).items())
+        page.add(f"criterion = {row.torch.path}({keywords})", getattr(row.reading, language()))
+    write_optimizer(page, of, experiment.precision)
+    wanted = {name for step in steps.steps for name in symbols(step.line.tree)}
+    for name, value in of.numbers.items():
+        if name in wanted:
+            page.add(f"{steps.called(name)} = {value!r}")
+    for name, value in first_states(of, steps):
+        page.add(f"{name} = {value!r}", say("script.state"))
+    page.gap()
+    return page
+
+
+def _end(of: Method, steps: Steps, experiment: Experiment) -> Page:
+    """The questions that a report works out, with the final weights."""
+    page = Page()
+    page.gap()
+    page.add('if "--losses" not in sys.argv:')
+    page.add(f'print("After {experiment.steps} steps:")', indent=1)
+    page.add("asked = {", indent=1)
+    for question in (of.task.asked or tuple(tuple(row) for row in of.task.domain().tolist()))[:4]:
+        page.add(f'"{_flat(of.task.question(question))}": {[float(value) for value in question]},', indent=2)
+    page.add("}", indent=1)
+    page.add("for question, numbers in asked.items():", indent=1)
+    dtype = ", dtype=torch.float64" if experiment.precision == "double" else ""
+    page.add(f"o = net(torch.tensor([numbers]{dtype}))", indent=2)
+    names = {"o": Source("o", "tensor"), **{name: Source(steps.called(name)) for name in of.numbers}}
+    answer = Printer(names, experiment.precision)
+    source = answer.write(without_chance(of))
+    page.add(f'print(f"{{question}} = {{{source.atom}.item():.2f}}")', indent=2)
+    return page
+
+
+def without_chance(of: Method) -> Tree:
+    """The answer as it is judged, noise at 0 and uniform at 0.5, as a formula in o."""
+    known: dict[str, Tree] = {"noise": Number(0.0), "uniform": Number(0.5)}
+    for line in of.program.lines:
+        known[line.name] = _simple(substitute(line.tree, known))
+    answer = known["a"]
+    return answer if set(symbols(answer)) <= {"o", *of.numbers} else Symbol("o")
+
+
+def _simple(tree: Tree) -> Tree:
+    """A formula without its zeros and stops."""
+    if not isinstance(tree, Apply):
+        return tree
+    parts = tuple(_simple(part) for part in tree.arguments)
+    if tree.function == "stop":
+        return parts[0]
+    return (
+        add(parts)
+        if tree.function == "+"
+        else multiply(parts)
+        if tree.function == "*"
+        else Apply(tree.function, parts)
+    )
+
+
+def _flat(text: str) -> str:
+    """A text that may stand between double quotes."""
+    return " ".join(text.replace("\\", "/").replace('"', "'").split())

@@ -1,0 +1,68 @@
+"""How a script calls each function of the language: on a number or a NumPy array, and on a tensor.
+
+{a}, {b} stand for the arguments, {A} for the first one in brackets where it needs them.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One function: on NumPy arrays, on tensors, and on a single number where that differs from arrays."""
+
+    array: str
+    tensor: str = ""
+    number: str = ""
+
+
+# fmt: off
+CALLS: dict[str, Call] = {
+    "exp": Call("np.exp({a})", "torch.exp({a})"),
+    "log": Call("np.log({a})", "torch.log({a})"),
+    "sqrt": Call("np.sqrt({a})", "torch.sqrt({a})"),
+    "tanh": Call("np.tanh({a})", "torch.tanh({a})"),
+    "sin": Call("np.sin({a})", "torch.sin({a})"),
+    "cos": Call("np.cos({a})", "torch.cos({a})"),
+    "sign": Call("np.sign({a})", "torch.sign({a})"),
+    "round": Call("np.round({a})", "torch.round({a})"),
+    "abs": Call("np.abs({a})", "torch.abs({a})", "abs({a})"),
+    "relu": Call("np.maximum({a}, 0.0)", "torch.relu({a})", "max({a}, 0.0)"),
+    "erf": Call("np.vectorize(math.erf)({a})", "torch.erf({a})", "math.erf({a})"),
+    "sigmoid": Call("(np.where({a} >= 0, 1.0, np.exp(-np.abs({a}))) / (1.0 + np.exp(-np.abs({a}))))",
+                    "torch.sigmoid({a})"),
+    "softplus": Call("np.where({a} > 20, {a}, np.log1p(np.exp(np.minimum({a}, 20))))",
+                     "nn.functional.softplus({a})", "({a} if {a} > 20 else np.log1p(np.exp({a})))"),
+    "stop": Call("{a}", "{A}.detach()"),
+    "max": Call("np.maximum({a}, {b})", number="max({a}, {b})"),  # on tensors: see Printer.extreme
+    "min": Call("np.minimum({a}, {b})", number="min({a}, {b})"),
+}
+"""By name; a NumPy call is the one that the engine makes, so that the last digit is the same."""
+
+AGGREGATE_CALLS: dict[str, Call] = {
+    "mean": Call("np.mean({a})", "{A}.mean()"),
+    "sum": Call("np.sum({a})", "{A}.sum()"),
+    "max": Call("np.max({a})", "torch.amax({a})"),
+    "min": Call("np.min({a})", "torch.amin({a})"),
+    "std": Call("np.sqrt(np.divide(np.sum(({A} - np.mean({a})) ** 2), np.size({a}) - 1))",
+                "torch.sqrt((({A} - {A}.mean()) ** 2).sum() / ({A}.numel() - 1))"),
+    "norm": Call("np.sqrt(np.sum(np.square({a})))", "torch.linalg.vector_norm({a})"),
+    "count": Call("np.size({a})", "{A}.numel()"),
+    "others": Call("np.divide(np.sum({a}) - {A}, np.size({a}) - 1)",
+                   "(({A}.sum() - {A}) / ({A}.numel() - 1))"),
+}
+"""What reads all samples."""
+# fmt: on
+
+MODULES = {
+    "nn.Identity": "{z}",
+    "nn.ReLU": "torch.relu({z})",
+    "nn.Sigmoid": "torch.sigmoid({z})",
+    "nn.Tanh": "torch.tanh({z})",
+    "nn.LeakyReLU": "nn.functional.leaky_relu({z})",
+    "nn.ELU": "nn.functional.elu({z})",
+    "nn.GELU": "nn.functional.gelu({z})",
+    "nn.SiLU": "nn.functional.silu({z})",
+    "nn.Softplus": "nn.functional.softplus({z})",
+    "sin": "torch.sin({z})",
+}
+"""Activations as functions, as one writes them in `forward`."""

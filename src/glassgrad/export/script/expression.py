@@ -1,0 +1,211 @@
+"""From a formula to Python source: `relu(z)` becomes `torch.relu(z)`, on NumPy arrays `np.maximum(z, 0.0)`.
+
+Each part of a formula is a number, a NumPy array or a tensor; that decides the call that a script would make.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from glassgrad.export.script.calls import AGGREGATE_CALLS, CALLS
+from glassgrad.formula.functions import COMPARISONS
+from glassgrad.formula.text import number_text
+from glassgrad.formula.tree import Apply, Number, Symbol, Tree, walk
+
+Kind = Literal["number", "array", "tensor"]
+_KINDS: tuple[Kind, ...] = ("number", "array", "tensor")
+# how tightly each kind of expression binds in Python
+_BITS, _COMPARISON, _SUM, _PRODUCT, _SIGN, _POWER, ATOM = range(7)
+
+_COMPARING = {row.name for row in COMPARISONS}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A piece of Python: its text, what it is, whether a derivative can pass, and how tightly it binds."""
+
+    text: str
+    kind: Kind = "number"
+    live: bool = False
+    strength: int = ATOM
+
+    @property
+    def atom(self) -> str:
+        """The text, in brackets unless nothing can tear it apart."""
+        return self.text if self.strength == ATOM else f"({self.text})"
+
+
+class Printer:
+    """Writes formulas as Python.
+
+    names: what each symbol of the formulas is in the script.
+    used: what the script must hold for the written pieces to run: `lazy_where`, `math`.
+
+    Example:
+        >>> from glassgrad.formula.parser import parse
+        >>> names = {"o": Source("o", "tensor", live=True), "t": Source("t", "tensor")}
+        >>> Printer(names).write(parse("abs(o - t)**2")).text
+        'torch.abs(o - t) ** 2'
+    """
+
+    def __init__(self, names: Mapping[str, Source], precision: str = "single") -> None:
+        self.names = names
+        self.double = precision == "double"
+        self.used: set[str] = set()
+
+    def write(self, tree: Tree) -> Source:
+        """The formula as a piece of Python."""
+        match tree:
+            case Number(value):
+                text = number_text(value)
+                return Source(text, strength=_SIGN if text.startswith("-") else ATOM)
+            case Symbol(name):
+                return self.names[name] if name in self.names else Source(f"np.{name}")
+            case Apply("+", terms):
+                return self.sum(terms)
+            case Apply("*" | "/" as sign, factors):
+                first, *rest = parts = [self.write(factor) for factor in factors]
+                texts = [_inside(first, _PRODUCT), *(_inside(part, _SIGN) for part in rest)]
+                return _together(f" {sign} ".join(texts), parts, _PRODUCT)
+            case Apply("neg", (part,)):
+                inner = self.write(part)
+                return _together(
+                    "-" + _inside(inner, _POWER if inner.text.startswith("-") else _SIGN), [inner], _SIGN
+                )
+            case Apply("**", (base, exponent)):
+                return self.power(self.write(base), self.write(exponent))
+            case Apply("where", (condition, then, otherwise)):
+                return self.where(self.write(condition), then, otherwise)
+            case Apply("max" | "min", (a, b)):
+                return self.extreme(tree.function, a, b)
+            case Apply(name, (left, right)) if name in _COMPARING:
+                sides = [self.write(left), self.write(right)]
+                text = f" {name} ".join(_inside(side, _SUM) for side in sides)
+                return replace(_together(text, sides, _COMPARISON), live=False)
+            case Apply(name, (part,)):
+                return self.call(name, self.write(part))
+        raise ValueError(f"no Python for {tree}")
+
+    def sum(self, terms: tuple[Tree, ...]) -> Source:
+        parts = [self.write(terms[0])]
+        text = _inside(parts[0], _SUM)
+        for term in terms[1:]:
+            sign = "-" if isinstance(term, Apply) and term.function == "neg" else "+"
+            part = self.write(term.arguments[0] if isinstance(term, Apply) and sign == "-" else term)
+            if part.text.startswith("-") and isinstance(term, Number):
+                sign, part = "-", replace(part, text=part.text[1:])
+            parts.append(part)
+            text += f" {sign} {_inside(part, _PRODUCT)}"
+        return _together(text, parts, _SUM)
+
+    def power(self, base: Source, exponent: Source) -> Source:
+        kind = _kind([base, exponent])
+        if kind != "tensor" and exponent.text != "2":
+            return _together(f"np.power({_float(base)}, {_float(exponent)})", [base, exponent], ATOM)
+        if base.kind != "tensor" and kind == "tensor":
+            return _together(f"torch.pow({_float(base)}, {exponent.text})", [base, exponent], ATOM)
+        simple = all(re.fullmatch(r"-?[\w.]+", side.text) for side in (base, exponent))
+        text = ("**" if simple else " ** ").join((base.atom, _inside(exponent, _SIGN)))
+        return _together(text, [base, exponent], _POWER)
+
+    def call(self, name: str, part: Source) -> Source:
+        """A function of one argument; on tensors `stop` is `.detach()`, where there is anything to detach."""
+        if name == "stop" and not part.live:
+            return part
+        row = AGGREGATE_CALLS[name] if name in AGGREGATE_CALLS else CALLS[name]
+        template = {"tensor": row.tensor, "array": row.array, "number": row.number or row.array}[part.kind]
+        if "math." in template:
+            self.used.add("math")
+        one = name in AGGREGATE_CALLS and name != "others"  # one number of many
+        kind: Kind = "number" if name == "count" or (one and part.kind == "array") else part.kind
+        return Source(
+            template.format(a=part.text, A=part.atom), kind, part.live and name not in ("stop", "count")
+        )
+
+    def where(self, condition: Source, then: Tree, otherwise: Tree) -> Source:
+        sides = [self.write(then), self.write(otherwise)]
+        kind, texts = condition.kind, [_float(side) for side in sides]
+        if kind == "number":
+            return _together(f"({texts[0]} if {condition.text} else {texts[1]})", sides, ATOM)
+        if kind == "array":
+            return Source(f"np.where({condition.text}, {', '.join(texts)})", kind)
+        if (then, otherwise) == (Number(1.0), Number(0.0)):
+            return Source(f"{condition.atom}.{'double' if self.double else 'float'}()", kind)
+        if self.double and all(side.kind == "number" for side in sides):
+            texts[0] = f"torch.tensor({texts[0]}, dtype=torch.float64)"
+        if self.plain(then) and self.plain(otherwise):
+            return _together(f"torch.where({condition.text}, {', '.join(texts)})", [condition, *sides], ATOM)
+        self.used.add("lazy_where")
+        read = ", ".join(dict.fromkeys(
+            self.names[part.name].text for side in (then, otherwise) for part in walk(side)
+            if isinstance(part, Symbol) and self.kind(part.name) == "tensor"))  # fmt: skip
+        lambdas = ", ".join(f"lambda {read}: {side.text}" for side in sides)
+        return _together(f"lazy_where({condition.text}, {lambdas}, {read})", [condition, *sides], ATOM)
+
+    def kind(self, name: str) -> Kind:
+        return self.names[name].kind if name in self.names else "number"
+
+    def plain(self, side: Tree) -> bool:
+        """Whether torch.where gives this side's exact derivative: finite where not taken, in one piece."""
+        live = [part.name for part in walk(side) if isinstance(part, Symbol) and part.name in self.names
+                and self.names[part.name].live]  # fmt: skip
+        return not live or (
+            len(set(live)) == len(live) and not any(_can_overflow(part) for part in walk(side))
+        )
+
+    def extreme(self, name: str, a: Tree, b: Tree) -> Source:
+        """max or min of two; the first takes the derivative at a tie."""
+        first, second = self.write(a), self.write(b)
+        kind = _kind([first, second])
+        if kind != "tensor":
+            template = CALLS[name].number if kind == "number" else CALLS[name].array
+            return Source(template.format(a=first.text, b=second.text), kind)
+        if second.kind == "number":
+            bound = "min" if name == "max" else "max"
+            return _together(f"{first.atom}.clamp({bound}={second.text})", [first, second], ATOM)
+        sides = ("<", b, a) if name == "max" else (">", b, a)
+        return self.where(self.write(Apply(sides[0], (a, b))), *sides[1:])
+
+
+LAZY_WHERE = '''
+def lazy_where(taken, then, otherwise, *read):
+    """{lazy_where}"""
+    taken, *read = torch.broadcast_tensors(taken, *read)
+    if taken.all():
+        return then(*read)
+    if not taken.any():
+        return otherwise(*read)
+    result = torch.zeros(taken.shape, dtype=read[0].dtype)
+    for mask, side in ((taken, then), (~taken, otherwise)):
+        part = torch.as_tensor(side(*(value[mask] for value in read)), dtype=result.dtype)
+        result = result.masked_scatter(mask, part.expand(int(mask.sum())))
+    return result
+'''
+
+
+def _can_overflow(part: Tree) -> bool:
+    """Whether a function's derivative may be infinite somewhere: 0 times that is NaN."""
+    match part:
+        case Apply("/", (_, Number())):
+            return False
+        case Apply("**", (_, Number(exponent))):
+            return exponent < 1
+    return isinstance(part, Apply) and part.function in ("/", "**", "exp", "log", "sqrt")
+
+
+def _kind(parts: list[Source]) -> Kind:
+    return _KINDS[max(_KINDS.index(part.kind) for part in parts)]
+
+
+def _together(text: str, parts: list[Source], strength: int) -> Source:
+    return Source(text, _kind(parts), any(part.live for part in parts), strength)
+
+
+def _inside(part: Source, strength: int) -> str:
+    return part.text if part.strength >= strength else f"({part.text})"
+
+
+def _float(part: Source) -> str:
+    """The text of a number as a float: 2 becomes 2.0, so that nothing counts in whole numbers."""
+    return part.text + ".0" if re.fullmatch(r"-?\d+", part.text) else part.text

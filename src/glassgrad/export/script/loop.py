@@ -1,0 +1,212 @@
+"""The training loop of a script."""
+
+from glassgrad.experiment import Experiment
+from glassgrad.export.script.expression import Printer, Source
+from glassgrad.export.script.net import hidden_layers, layer_names, write_helpers
+from glassgrad.export.script.page import Page
+from glassgrad.export.script.steps import Step, Steps
+from glassgrad.formula.evaluate import evaluate
+from glassgrad.formula.lines import reads
+from glassgrad.formula.text import show
+from glassgrad.formula.tree import Symbol, symbols
+from glassgrad.locale import language, say
+from glassgrad.method import Method
+
+
+class Loop:
+    """Writes what happens at each step; what it calls stands before it on another page.
+
+    rows: how many questions there are to choose a minibatch from.
+    """
+
+    def __init__(self, of: Method, experiment: Experiment, steps: Steps, rows: int) -> None:
+        self.of, self.experiment, self.steps, self.rows = of, experiment, steps, rows
+        self.dtype = f"torch.float{32 if experiment.precision == 'single' else 64}"
+        self.printers: list[Printer] = []
+        self.page = Page()
+
+    @property
+    def fresh_batch(self) -> bool:
+        """Whether each step chooses some of the questions."""
+        return self.experiment.batch is not None and self.experiment.batch < self.rows
+
+    def write(self, every: int) -> Page:
+        """The whole loop."""
+        self.add(f"for step in range(1, {self.experiment.steps} + 1):", indent=0)
+        self.questions()
+        self.forward()
+        self.loss()
+        self.backward()
+        self.update()
+        self.report(every)
+        return self.page
+
+    def add(self, code: str, comment: str = "", indent: int = 1) -> None:
+        self.page.add(code, comment, indent)
+
+    def questions(self) -> None:
+        """What this step sees."""
+        given, count = self.steps.given, "" if self.of.task.data else str(self.experiment.samples)
+        if self.experiment.fresh:
+            self.add(f"{', '.join(given.returned)} = questions({count})", say("script.fresh"))
+        elif self.fresh_batch:
+            self.add("rows = minibatch(step)", say("script.chosen"))
+            everything = ", ".join(f"{name}_all[rows]" for name in given.returned)
+            self.add(f"{', '.join(given.returned)} = {everything}")
+        for name, of in (("noise", "normals"), ("uniform", "uniforms")):
+            if name in given.exact:
+                self.add(f"{self.steps.exact_name(name)} = {of}(step, len(x))", say(f"script.{name}"))
+            if name in given.tensor:
+                drawn = self.steps.exact_name(name) if name in given.exact else f"{of}(step, len(x))"
+                self.add(f"{name} = torch.tensor({drawn}, dtype={self.dtype})", say(f"script.{name}"))
+
+    def forward(self) -> None:
+        """The output for every question."""
+        arguments = ["x"]
+        if self.experiment.dropout:
+            arguments += [f"dropout(step, len(x), {layer}, {self.of.network.sizes[layer]})"
+                          for layer in hidden_layers(self.of.network)]  # fmt: skip
+        self.add(f"o = net({', '.join(arguments)})", say("script.forward"))
+
+    def loss(self) -> None:
+        """From the output to L, with the regulariser's share."""
+        if self.steps.criterion:
+            tree = next(line.tree for line in self.of.program.lines if line.name == "objective")
+            self.add("loss = criterion(o, t)", f"L = mean({show(tree)})")
+        else:
+            self.inputs()
+            for step in self.steps.steps:
+                self.line(step)
+            self.states()
+        regulariser = self.of.regulariser
+        if regulariser is not None:
+            names = {"w": Source("w", "tensor", live=True)}
+            names |= {key: Source(repr(value)) for key, value in regulariser.numbers.items()}
+            source = self.printer(names).write(regulariser.tree)
+            share = (
+                source.atom if "w" in symbols(regulariser.tree) else f"({source.text} + torch.zeros_like(w))"
+            )
+            layers = ", ".join(f"net.{name}.weight" for name in layer_names(self.of.network))
+            self.add(f"for w in ({layers}{',' if ', ' not in layers else ''}):", say("script.regulariser"))
+            self.add(f"loss = loss + {share}.sum()", f"L + sum({show(regulariser.tree)})", indent=2)
+
+    def printer(self, names: dict[str, Source]) -> Printer:
+        self.printers.append(Printer(names, self.experiment.precision))
+        return self.printers[-1]
+
+    def inputs(self) -> None:
+        """x1, x2, …, where a formula reads them by name."""
+        given = self.steps.given
+        for i, name in enumerate(self.of.task.names):
+            if name in given.tensor:
+                self.add(f"{name} = x[:, {i} : {i + 1}]")
+            if name in given.exact:
+                self.add(f"{self.steps.exact_name(name)} = inputs[:, {i} : {i + 1}]"
+                         + (".item()" if self.steps.scalar else ""))  # fmt: skip
+
+    def line(self, step: Step) -> None:
+        """One line of the method."""
+        comment = show(step.line.tree)
+        if self.steps.item(step):
+            self.add(f"{step.target} = o.item()", say("script.item", line=f"{step.target} = o"))
+            return
+        source = self.printer(self.steps.exact() if step.exact else self.steps.tensors()).write(
+            step.line.tree
+        )
+        if step.line.name == "objective":
+            self.mean(step, source, comment)
+        elif step.line.name == "reward" and step.exact:
+            self.observed(source, comment)
+        elif step.line.tree == Symbol("o") and not self.of.pieces["policy"].own:
+            self.add(f"{step.target} = o", getattr(self.of.pieces["policy"].reading, language()))
+        else:
+            self.add(
+                f"{step.target} = {source.text}",
+                "" if source.text == comment else f"{step.target} = {comment}",
+            )
+
+    def mean(self, step: Step, source: Source, comment: str) -> None:
+        """L, the mean of the objective; one question's objective is its own mean."""
+        if self.steps.single and "o" in reads(self.of.program.lines, "objective") and source.kind == "tensor":
+            self.add(f"loss = {source.text}", f"L = {comment}")
+            return
+        each = source.atom if step.line.level == "sample" and source.kind == "tensor" else (
+            f"({source.text} + torch.zeros_like(o))")  # fmt: skip
+        self.add(f"loss = {each}.mean()", f"L = mean({comment})")
+
+    def observed(self, source: Source, comment: str) -> None:
+        """A reward that is only seen: a number, with no formula behind it for the derivative to enter."""
+        name = self.steps.exact_name("reward")
+        self.add(f"{name} = {source.text}", say("script.observed", formula=f"reward = {comment}"))
+        read = any("reward" in symbols(step.line.tree) for step in self.steps.steps if not step.exact)
+        if name == "observed" and read:
+            self.add(f"reward = torch.tensor(observed, dtype={self.dtype})")
+
+    def states(self) -> None:
+        """What lasts to the next step is a plain number."""
+        tensors = self.steps.tensors()
+        for state in self.of.program.states:
+            name = self.of.program.latest[state]
+            after = tensors[name]
+            item = ".item()" if after.kind == "tensor" else ""
+            if item or after.text != self.steps.called(state):
+                self.add(f"{self.steps.called(state)} = {after.text}{item}")
+
+    def backward(self) -> None:
+        """The gradient of L."""
+        self.page.gap()
+        own = self.of.optimizer.torch is None
+        self.add("net.zero_grad()" if own else "optimizer.zero_grad()", say("script.zero_grad"))
+        if self.of.backward:
+            self.add("loss.backward()", say("script.backward"))
+        else:
+            self.add("if loss.requires_grad:")
+            self.add("loss.backward()", indent=2)
+            self.add("for w in net.parameters():", say("script.no_path"))
+            self.add("w.grad = torch.zeros_like(w) if w.grad is None else w.grad", indent=2)
+        if self.experiment.clip is not None:
+            self.add(
+                f"nn.utils.clip_grad_norm_(net.parameters(), {self.experiment.clip!r})", say("script.clip")
+            )
+
+    def update(self) -> None:
+        """The weights move."""
+        if self.of.optimizer.torch is not None:
+            self.add("optimizer.step()", say("script.update"))
+            return
+        self.add("w = nn.utils.parameters_to_vector(net.parameters()).detach()", say("script.vector"))
+        self.add("g = nn.utils.parameters_to_vector([w.grad for w in net.parameters()])")
+        self.add("w, *state = update(step, w, g, *state)", say("script.update"))
+        self.add("nn.utils.vector_to_parameters(w, net.parameters())")
+
+    def report(self, every: int) -> None:
+        """The loss, and the reward where there is one."""
+        self.page.gap()
+        reward = self.reward()
+        self.add('if "--losses" in sys.argv:')
+        self.add(f"print(loss.item(){f', {reward}' if reward else ''})", indent=2)
+        self.add(f"elif step % {every} == 1:" if every > 1 else "else:")
+        self.add('print(f"Epoch {step}: Loss = {loss.item():.4f}")', indent=2)
+        if reward:
+            self.add(f'print(f"Reward = {{{reward}:.4f}}")', indent=2)
+
+    def reward(self) -> str:
+        """The batch's mean reward, as the script has it."""
+        if self.steps.criterion or "reward" not in self.of.pieces:
+            return ""
+        if self.of.observed:
+            return "reward" if self.steps.scalar else "np.mean(observed)"
+        return "reward.mean().item()"
+
+    def helpers(self, page: Page) -> bool:
+        """The functions that the formulas call, on the page before the loop; whether `math` is needed."""
+        for printer in self.printers:
+            write_helpers(page, printer)
+        return any("math" in printer.used for printer in self.printers)
+
+
+def first_states(of: Method, steps: Steps) -> list[tuple[str, float]]:
+    """The objective's own states before the first step."""
+    if steps.criterion:
+        return []
+    return [(steps.called(name), float(evaluate(tree, {}))) for name, tree in of.program.states.items()]

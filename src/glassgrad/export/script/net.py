@@ -1,0 +1,151 @@
+"""The network of a script: `class Net(nn.Module)`, its activations, its first weights."""
+
+import json
+
+from glassgrad.experiment import Experiment
+from glassgrad.export.script.calls import MODULES
+from glassgrad.export.script.expression import LAZY_WHERE, Printer, Source
+from glassgrad.export.script.page import Page
+from glassgrad.formula.text import number_text, show
+from glassgrad.formula.tree import Symbol, symbols
+from glassgrad.locale import say
+from glassgrad.method import Formula, Method
+from glassgrad.network import Network
+from glassgrad.tables.activations import ACTIVATIONS
+
+
+def layer_names(network: Network) -> tuple[str, ...]:
+    """hidden, output; hidden1, hidden2, …, output where it is deeper."""
+    hidden = network.last - 1
+    return (*("hidden" if hidden == 1 else f"hidden{i}" for i in range(1, hidden + 1)), "output")
+
+
+def hidden_layers(network: Network) -> range:
+    """The numbers of the hidden layers, from 1."""
+    return range(1, network.last)
+
+
+def write_net(page: Page, of: Method, experiment: Experiment) -> None:
+    """`class Net`, and before it the activations that PyTorch does not have."""
+    for name, formula in (("activation", of.activation), ("output_activation", of.output_activation)):
+        if formula.row.torch is None:
+            _own_activation(page, name, formula, experiment.precision)
+    network, names = of.network, layer_names(of.network)
+    page.gap(2)
+    page.add("class Net(nn.Module):")
+    sizes = "-".join(map(str, network.sizes))
+    page.add(f'"""{say("script.net", sizes=sizes)}"""', indent=1)
+    page.gap()
+    page.add("def __init__(self):", indent=1)
+    page.add("super().__init__()", indent=2)
+    for layer, name in zip(network.layers, names, strict=True):
+        sizes = f"{network.sizes[layer - 1]}, {network.sizes[layer]}"
+        page.add(f"self.{name} = nn.Linear({sizes})", f"W{layer}[i][j], b{layer}[i]", indent=2)
+    page.gap()
+    masks = "".join(f", mask{layer}=1.0" for layer in hidden_layers(network)) if experiment.dropout else ""
+    page.add(f"def forward(self, x{masks}):", indent=1)
+    _forward(page, of, names, bool(masks))
+
+
+def _forward(page: Page, of: Method, names: tuple[str, ...], dropout: bool) -> None:
+    network = of.network
+    for layer, name in zip(network.layers, names, strict=True):
+        below = "x" if layer == 1 else f"a{layer - 1}"
+        page.add(f"z{layer} = self.{name}({below})", _sum(network, layer), indent=2)
+        if layer < network.last:
+            call = _call(of.activation, f"z{layer}", "activation")
+            page.add(f"a{layer} = {call}", f"a{layer}_i = {_applied(of.activation, f'z{layer}_i')}", indent=2)
+            if dropout:
+                page.add(f"a{layer} = a{layer} * mask{layer}", say("script.mask"), indent=2)
+    z = f"z{network.last}"
+    if of.linear_output:
+        page.add(f"return {z}", f"o = {z}", indent=2)
+    else:
+        page.add(f"return {_call(of.output_activation, z, 'output_activation')}",
+                 f"o = {_applied(of.output_activation, z)}", indent=2)  # fmt: skip
+
+
+def _sum(network: Network, layer: int) -> str:
+    """z1_i = Σ_j W1[i][j]*x_j + b1[i]."""
+    below = "x_j" if layer == 1 else f"a{layer - 1}_j"
+    if network.sizes[layer] == 1:
+        return f"z{layer} = Σ_j W{layer}[1][j]*{below} + b{layer}[1]"
+    return f"z{layer}_i = Σ_j W{layer}[i][j]*{below} + b{layer}[i]"
+
+
+def _applied(formula: Formula, z: str) -> str:
+    row = formula.row
+    if row.torch is not None and formula.tree != Symbol("z"):
+        return f"{row.name}({z})"
+    return show(formula.tree) if row.own else z
+
+
+def _call(formula: Formula, z: str, own: str) -> str:
+    """An activation as one calls it: torch.relu(z1), nn.functional.elu(z1, alpha=0.5), activation(z1)."""
+    row = formula.row
+    if row.torch is None:
+        return f"{own}({z})"
+    usual = ACTIVATIONS[row.name].numbers
+    changed = {key: value for key, value in row.numbers.items() if value != usual[key]}
+    keywords = [
+        f"{key}={number_text(float(str(value)))}" for key, value in row.torch.arguments(changed).items()
+    ]
+    if row.torch.path not in MODULES:
+        return f"nn.{row.torch.path.removeprefix('nn.')}({', '.join(keywords)})({z})"
+    return MODULES[row.torch.path].format(z=", ".join((z, *keywords)))
+
+
+def _own_activation(page: Page, name: str, formula: Formula, precision: str) -> None:
+    """Your own activation as a function; what is the same for every z becomes a tensor too."""
+    printer = Printer({"z": Source("z", "tensor", live=True), **_inlined(formula)}, precision)
+    source = printer.write(formula.tree)
+    write_helpers(page, printer)
+    page.gap(2)
+    page.add(f"def {name}(z):")
+    page.add(f'"""{show(formula.tree)}"""', indent=1)
+    page.add(
+        f"return {source.text}" + ("" if "z" in symbols(formula.tree) else " + torch.zeros_like(z)"), indent=1
+    )
+
+
+def _inlined(formula: Formula) -> dict[str, Source]:
+    return {key: Source(number_text(value)) for key, value in formula.numbers.items()}
+
+
+def write_helpers(page: Page, printer: Printer) -> None:
+    """What the printed formulas call, if it is not there yet."""
+    helper = LAZY_WHERE.format(lazy_where=say("script.lazy_where")).strip("\n")
+    if "lazy_where" in printer.used and helper.split("\n")[0] not in page.lines:
+        page.gap(2)
+        page.block(helper)
+
+
+def write_first_weights(page: Page, of: Method, experiment: Experiment) -> None:
+    """`net = Net()`, drawn in single precision as the experiment says."""
+    page.add("net = Net()", say("script.first_weights") if experiment.init == "default" else "")
+    if "=" in experiment.init:
+        _own_weights(page, of.network, experiment.init)
+    elif experiment.init != "default":
+        page.add(f"torch.manual_seed({experiment.seed})", say("script.drawn_again"))
+        page.add("for layer in net.children():")
+        page.add(f"nn.init.{_INIT[experiment.init]}", indent=1)
+        page.add("nn.init.zeros_(layer.bias)", indent=1)
+    if experiment.precision == "double":
+        page.add("net = net.double()", say("script.double"))
+
+
+_INIT = {
+    "xavier": "xavier_uniform_(layer.weight)",
+    "he": 'kaiming_uniform_(layer.weight, nonlinearity="relu")',
+    "zeros": "zeros_(layer.weight)",
+}
+
+
+def _own_weights(page: Page, network: Network, init: str) -> None:
+    """Own values, as they were written."""
+    parts = (part.partition("=") for part in init.split(";") if part.strip())
+    given = {name.strip(): json.loads(value) for name, _, value in parts}
+    page.add("with torch.no_grad():", say("script.own_weights"))
+    for layer, name in zip(network.layers, layer_names(network), strict=True):
+        for array, attribute in ((f"W{layer}", "weight"), (f"b{layer}", "bias")):
+            page.add(f"net.{name}.{attribute}.copy_(torch.tensor({given[array]}))", array, indent=1)

@@ -1,0 +1,128 @@
+"""The graph of an experiment: its network layer by layer, then the lines of policy, reward and objective, then L."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
+
+from glassgrad.experiment import Experiment
+from glassgrad.formula.functions import CONSTANTS
+from glassgrad.formula.lines import reads
+from glassgrad.formula.text import show
+from glassgrad.formula.tree import Symbol, Tree, substitute, symbols
+from glassgrad.graph.flow import flowing
+from glassgrad.graph.layers import Draft, layer_drafts, output_draft
+from glassgrad.graph.model import Edge, Graph, Node
+from glassgrad.graph.obstacle import obstacle
+from glassgrad.graph.slopes import arriving, slope_texts
+from glassgrad.method import Method, method
+
+_ROLES = {"a": "answer", "reward": "reward", "objective": "objective", "logp": "logp"}
+_GIVEN = {"t": "label", "noise": "noise", "uniform": "noise", "step": "step"}
+
+
+@lru_cache(maxsize=64)
+def graph(experiment: Experiment) -> Graph:
+    """The computation graph of a step.
+
+    Raises:
+        FormulaError, ExperimentError, DataError: the experiment cannot be read.
+
+    Example:
+        >>> from glassgrad.tables.experiments import shipped
+        >>> [(edge.source, edge.why) for edge in graph(shipped("knob")).into("objective")]
+        [('reward', 'stop'), ('o', None)]
+    """
+    of = method(experiment)
+    drafts = [*layer_drafts(of, experiment.dropout > 0), *output_draft(of)]
+    lines = _line_drafts(of, {draft.node.name for draft in drafts})
+    drafts += [*_given_drafts(of, drafts, lines), *lines, *_loss_drafts(of, lines)]
+    edges = flowing(tuple(_edges(drafts)), {d.node.name for d in drafts if d.node.kind == "parameter"})
+    nodes = slope_texts(of, tuple(draft.node for draft in drafts), edges)
+    output = of.output_name if of.output_name in {node.name for node in nodes} else f"z{of.network.last}"
+    return Graph(_hanging(nodes, edges, output), edges, output, arriving(of, edges))
+
+
+def _wanted(of: Method) -> set[str]:
+    """The lines that lead to the objective, to the reward, or to a state of the next step."""
+    results = ("objective", "reward", *(of.program.latest[state] for state in of.program.states))
+    return set().union(*(reads(of.program.lines, name) for name in results))
+
+
+def _line_drafts(of: Method, taken: set[str]) -> list[Draft]:
+    output: dict[str, Tree] = {"o": Symbol(of.output_name)}
+    wanted, found = _wanted(of), []
+    next_values = {of.program.latest[state] for state in of.program.states}
+    for line in of.program.lines:
+        if line.name in wanted:
+            tree = substitute(line.tree, output)
+            role = "next" if line.name in next_values else _ROLES.get(line.name, "line")
+            name = _free(line.name, {*taken, "L", "R"})
+            node = Node(name, line.name, "line", role, show(tree), numbers=(line.name,))
+            found.append(Draft(node, tree))
+    return found
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """An own line may be called as a layer is: its node then is not."""
+    return name if name not in taken else _free(name + "'", taken)
+
+
+def _given_drafts(of: Method, network: Iterable[Draft], lines: Iterable[Draft]) -> list[Draft]:
+    """What the lines read and nothing computes: the label, chance, states from the step before."""
+    known = {name for draft in (*network, *lines) for name in (draft.node.symbol, *draft.node.numbers)}
+    settings = {*of.numbers, *CONSTANTS}
+    wanted = dict.fromkeys(name for draft in lines for name in symbols(draft.tree or Symbol("t")))
+    return [
+        Draft(Node(name, name, "input", _GIVEN.get(name, "state"), numbers=(name,)))
+        for name in wanted
+        if name not in known and name not in settings
+    ]
+
+
+def _loss_drafts(of: Method, lines: list[Draft]) -> list[Draft]:
+    """L, and what the weights cost."""
+    objective = next(draft.node for draft in lines if draft.node.symbol == "objective")
+    loss = Node("L", "L", "loss", "loss", "mean(objective)", numbers=("L",))
+    if of.regulariser is None:
+        return [Draft(loss, Symbol("objective"))]
+    weights = [f"W{layer}" for layer in of.network.layers]
+    cost = Node("R", "R", "line", "regulariser", f"sum({show(of.regulariser.tree)})")
+    loss = replace(loss, formula="mean(objective) + R")
+    trees = {name: substitute(of.regulariser.tree, {"w": Symbol(name)}) for name in weights}
+    return [Draft(cost, reads=tuple((name, obstacle(tree, name)) for name, tree in trees.items())),
+            Draft(loss, reads=((objective.name, None), ("R", None)))]  # fmt: skip
+
+
+def _edges(drafts: list[Draft]) -> Iterable[Edge]:
+    """One edge for each node that another one reads, however many of its numbers it reads."""
+    home = {number: draft.node.name for draft in drafts for number in (draft.node.symbol, *draft.node.numbers)}
+    for draft in drafts:
+        if draft.reads:
+            yield from (Edge(source, draft.node.name, why is None, why) for source, why in draft.reads)
+        elif draft.tree is not None:
+            yield from _tree_edges(draft.node.name, draft.tree, home)
+
+
+def _tree_edges(target: str, tree: Tree, home: dict[str, str]) -> Iterable[Edge]:
+    found: dict[str, Edge] = {}
+    for name in symbols(tree):
+        if name in home:
+            why, source = obstacle(tree, name), home[name]
+            if source not in found or why is None:
+                found[source] = Edge(source, target, why is None, why)
+    yield from found.values()
+
+
+def _hanging(nodes: tuple[Node, ...], edges: tuple[Edge, ...], output: str) -> tuple[Node, ...]:
+    """Lines between the output and the objective to which no derivative comes back."""
+    below, above = {output}, {"L"}
+    for edge in edges:
+        if edge.source in below:
+            below.add(edge.target)
+    for edge in reversed(edges):
+        if edge.target in above:
+            above.add(edge.source)
+    reached = {edge.source for edge in edges if edge.travels} | {"L"}
+    return tuple(
+        replace(node, hangs=node.kind == "line" and node.name in (below & above) - reached) for node in nodes
+    )

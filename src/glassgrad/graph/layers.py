@@ -1,0 +1,88 @@
+"""The network as one node for each layer's inputs, weights, biases, sums and activations."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from glassgrad.formula.text import show
+from glassgrad.formula.tree import Symbol, Tree, chain, substitute
+from glassgrad.graph.model import Node, Why
+from glassgrad.method import Method
+
+MANY = 12  # a layer of more units has no numbers by name
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A node before its edges: the formula that it is computed by, or what it reads and what stands in the way."""
+
+    node: Node
+    tree: Tree | None = None
+    reads: tuple[tuple[str, Why | None], ...] = ()
+
+
+def vector(layer: int, kind: str) -> str:
+    """The name of a layer's numbers taken together: x, a1, z2.
+
+    Example:
+        >>> vector(0, "a"), vector(2, "z")
+        ('x', 'z2')
+    """
+    return "x" if layer == 0 else f"{kind}{layer}"
+
+
+def layer_drafts(of: Method, dropout: bool) -> Iterator[Draft]:
+    """x, then W1, b1, z1, a1, and so on up to the last sum."""
+    net = of.network
+    yield Draft(Node("x", "x", "input", "inputs", shape=(net.sizes[0],), numbers=of.task.names))
+    for layer in net.layers:
+        yield from _parameter_drafts(of, layer)
+        below, z, units = vector(layer - 1, "a"), f"z{layer}", net.sizes[layer]
+        formula = f"W{layer}·{below} + b{layer}"
+        node = Node(z, z, "layer", _role(of, layer), formula, layer, (units,),
+                    _few(net.sum_name(layer, i) for i in net.units(layer)))  # fmt: skip
+        yield Draft(node, reads=((below, None), (f"W{layer}", None), (f"b{layer}", None)))
+        if layer < net.last:
+            yield from _activation_drafts(of, layer, dropout)
+
+
+def _few(names: Iterator[str]) -> tuple[str, ...]:
+    found = tuple(islice(names, MANY + 1))
+    return found if len(found) <= MANY else ()
+
+
+def _role(of: Method, layer: int) -> str:
+    if layer < of.network.last:
+        return "sum"
+    return "output" if of.linear_output else "last_sum"
+
+
+def _parameter_drafts(of: Method, layer: int) -> Iterator[Draft]:
+    net = of.network
+    units, below = net.sizes[layer], net.sizes[layer - 1]
+    weights = (net.weight_name(layer, i, j) for i in net.units(layer) for j in net.units(layer - 1))
+    biases = (net.bias_name(layer, i) for i in net.units(layer))
+    for name, role, shape, names in ((f"W{layer}", "weights", (units, below), weights),
+                                     (f"b{layer}", "biases", (units,), biases)):  # fmt: skip
+        yield Draft(Node(name, name, "parameter", role, layer=layer, shape=shape, numbers=_few(names)))
+
+
+def _activation_drafts(of: Method, layer: int, dropout: bool) -> Iterator[Draft]:
+    net, z, a = of.network, f"z{layer}", f"a{layer}"
+    shape = (net.sizes[layer],)
+    tree = substitute(of.activation.tree, {"z": Symbol(z)})
+    keep = f"keep{layer}"
+    numbers = _few(f"a{layer}_{i + 1}" for i in net.units(layer))
+    if dropout:
+        yield Draft(Node(keep, keep, "input", "mask", layer=layer, shape=shape,
+                         numbers=_few(f"{keep}_{i + 1}" for i in net.units(layer))))  # fmt: skip
+        tree = chain("*", (tree, Symbol(keep)))
+    yield Draft(Node(a, a, "layer", "activation", show(tree), layer, shape, numbers), tree)
+
+
+def output_draft(of: Method) -> Iterator[Draft]:
+    """o, where there is an activation after the last sum."""
+    if not of.linear_output:
+        last = of.network.last
+        tree = substitute(of.output_activation.tree, {"z": Symbol(f"z{last}")})
+        yield Draft(Node("o", "o", "layer", "output", show(tree), last, (1,), ("o",)), tree)

@@ -1,0 +1,81 @@
+"""The derivatives as texts: what comes back to each node, and what arrives at the network's output."""
+
+from dataclasses import replace
+
+from glassgrad.errors import FormulaError
+from glassgrad.formula.derivative import derivative
+from glassgrad.formula.simplify import multiply
+from glassgrad.formula.text import show
+from glassgrad.formula.tree import Symbol, Tree, substitute
+from glassgrad.graph.model import Edge, Node
+from glassgrad.method import Method
+from glassgrad.network import gradient_name
+
+
+def slope_texts(of: Method, nodes: tuple[Node, ...], edges: tuple[Edge, ...]) -> tuple[Node, ...]:
+    """The nodes with the derivatives that come back to them."""
+    reached = {edge.source for edge in edges if edge.travels}
+    return tuple(_with_slope(of, node) if node.name in reached else node for node in nodes)
+
+
+def _with_slope(of: Method, node: Node) -> Node:
+    text = _parameter(of, node) if node.kind == "parameter" else _layer(of, node) if node.layer else _line(of, node)
+    return replace(node, derivative=text, slopes=tuple(gradient_name(name) for name in node.numbers)) if text else node
+
+
+def _line(of: Method, node: Node) -> str:
+    """The chain rule's own line."""
+    renamed: dict[str, Tree] = {"o": Symbol(of.output_name), "do": Symbol(f"d{of.output_name}")}
+    wanted = "do" if node.symbol == of.output_name else f"d{node.symbol}"
+    return next((show(substitute(line.tree, renamed)) for line in of.backward if line.name == wanted), "")
+
+
+def _layer(of: Method, node: Node) -> str:
+    """What comes back through the weights above, or through the activation."""
+    assert node.layer is not None
+    layer, last = node.layer, of.network.last
+    if node.role == "output":
+        return _line(of, replace(node, symbol=of.output_name))
+    if node.role == "activation":
+        return f"W{layer + 1}ᵀ·dz{layer + 1}"
+    final = layer == last
+    tree = (of.output_activation if final else of.activation).tree
+    slope = substitute(derivative(tree, "z"), {"z": Symbol(node.symbol)})
+    return show(multiply((Symbol("do" if final else f"da{layer}"), slope)))
+
+
+def _parameter(of: Method, node: Node) -> str:
+    layer = node.layer or 1
+    if node.role == "biases":
+        return f"mean(dz{layer})"
+    below = "x" if layer == 1 else f"a{layer - 1}"
+    share = "" if of.regulariser is None else _plus(
+        show(substitute(derivative(of.regulariser.tree, "w"), {"w": Symbol(node.symbol)})))
+    return f"mean(dz{layer}·{below}ᵀ){share}"
+
+
+def _plus(text: str) -> str:
+    return "" if text == "0" else f" - {text[1:]}" if text.startswith("-") else f" + {text}"
+
+
+def arriving(of: Method, edges: tuple[Edge, ...]) -> str:
+    """dL/do as one formula, with everything put in that a derivative passes through; what is only a number stays a name.
+
+    Example:
+        >>> from glassgrad.method import method
+        >>> from glassgrad.tables.experiments import shipped
+        >>> arriving(method(shipped("add")), ())
+        '2*(z2 - t)'
+    """
+    if not of.backward:
+        return ""
+    through = {edge.source for edge in edges if edge.travels}
+    inline: dict[str, Tree] = {}
+    for line in of.program.lines:
+        if line.name in through or line.name == "objective":
+            inline[line.name] = substitute(line.tree, inline)
+    try:
+        slope = derivative(inline["objective"], "o")
+    except FormulaError:  # an aggregate: the chain rule's own line says it better
+        slope = next(line.tree for line in of.backward if line.name == "do")
+    return show(substitute(slope, {"o": Symbol(of.output_name)}))

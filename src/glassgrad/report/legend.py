@@ -1,0 +1,183 @@
+"""The glossary of symbols: what each is, which line of a PyTorch script makes it, its shape and numbers in this run."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glassgrad.equations import Step, plain_number
+from glassgrad.locale import Text, text
+from glassgrad.watch import Watch
+
+NUMBERS = 6  # shown of an array
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One symbol.
+
+    shape: rows x columns in this run; value: its numbers at the first shown step, for the chosen sample.
+    """
+
+    symbol: str
+    meaning: Text
+    pytorch: str
+    shape: tuple[int, ...]
+    value: str
+
+
+def legend(run: Watch) -> tuple[Entry, ...]:
+    """All symbols of a run, in the order in which a step computes them; empty for a run without steps.
+
+    Example:
+        >>> import glassgrad as gg
+        >>> [entry.symbol for entry in legend(gg.watch("add-linear", steps=1))]
+        ['x1, x2', 't', 'z1', 'L', 'dW1_1_x1 …', 'dB1_1 …', 'm', 'v', 'm_hat', 'v_hat', 'W1_1_x1_new …']
+    """
+    return tuple(_entries(run, run.step(run.shown[0]))) if run.shown else ()
+
+
+def _entries(run: Watch, step: Step) -> Iterator[Entry]:
+    yield from _data(run, step)
+    yield from _network(run, step)
+    yield from _lines(run, step)
+    yield from _gradients(run, step)
+    yield from _optimizer(run, step)
+
+
+def _entry(
+    symbol: str, key: str, pytorch: str, shape: tuple[int, ...], numbers: Any, **values: object
+) -> Entry:
+    return Entry(symbol, text(f"legend.{key}", **values), pytorch, shape, _some(numbers))
+
+
+def _some(numbers: Any) -> str:
+    flat = np.ravel(np.asarray(numbers, dtype=float))
+    shown = ", ".join(plain_number(float(number)) for number in flat[:NUMBERS])
+    return shown + (", …" if len(flat) > NUMBERS else "")
+
+
+def _data(run: Watch, step: Step) -> Iterator[Entry]:
+    moment, names = step.moment, run.of.task.names
+    n = len(moment.inputs)
+    source = run.of.task.truth or (run.of.task.data.label if run.of.task.data else "")
+    yield _entry(
+        ", ".join(names),
+        "x",
+        "x = torch.tensor(questions, dtype=torch.float32)",
+        (n, len(names)),
+        moment.inputs[step.sample],
+    )
+    yield _entry("t", "t", f"t = {source}", (n, 1), moment.truth[step.sample])
+
+
+def layer_name(layer: int, last: int) -> str:
+    """What a script calls a layer: hidden, hidden1, hidden2, …, output."""
+    return "output" if layer == last else "hidden" if last == 2 else f"hidden{layer}"
+
+
+def _network(run: Watch, step: Step) -> Iterator[Entry]:
+    net, n, values = run.of.network, len(step.moment.inputs), step.evaluated.values
+    callable_ = run.of.activation.row.torch
+    below = "x"
+    for layer in net.layers:
+        name = net.sum_name(layer, 0)
+        sums = [step.at(values[net.sum_name(layer, i)]) for i in net.units(layer)]
+        line = f"z{layer} = self.{layer_name(layer, net.last)}({below})"
+        if layer == net.last:
+            yield _entry(name, "output", line, (n, 1), sums)
+            break
+        yield _entry(f"z{layer}_i", "z", line, (n, net.sizes[layer]), sums, layer=layer)
+        function = callable_.path if callable_ else run.of.activation.row.formula
+        yield _entry(
+            f"a{layer}_i",
+            "a_i",
+            f"a{layer} = {function}()(z{layer})"
+            if callable_ and "." in function
+            else f"a{layer} = {function}",
+            (n, net.sizes[layer]),
+            [step.at(values[f"a{layer}_{i + 1}"]) for i in net.units(layer)],
+            layer=layer,
+        )
+        below = f"a{layer}"
+    if not run.of.linear_output:
+        yield _entry(
+            "o",
+            "o",
+            f"o = torch.{run.of.output_activation.row.name}(z{net.last})",
+            (n, 1),
+            step.at(values["o"]),
+        )
+
+
+_LINES: Mapping[str, str] = {
+    "a": "a = o",
+    "logp": "logp = distribution.log_prob(a)",
+    "reward": "reward = …",
+    "baseline_new": "baseline = 0.9*baseline + 0.1*reward.mean().item()",
+}
+
+
+def _lines(run: Watch, step: Step) -> Iterator[Entry]:
+    """The lines of policy, reward and objective that this run has."""
+    values, n = step.evaluated.values, len(step.moment.inputs)
+    for name in ("noise", "uniform"):
+        if name in values:
+            yield _entry(
+                name,
+                name,
+                "torch.randn(…)" if name == "noise" else "torch.rand(…)",
+                (n, 1),
+                step.at(values[name]),
+            )
+    for line in run.of.program.lines:
+        if line.name in _LINES and line.name in step.by_name:
+            pytorch = (
+                f"{line.name} = {step.equation(line.name).symbolic}"
+                if line.name != "logp"
+                else _LINES["logp"]
+            )
+            shape = (n, 1) if line.level == "sample" else (1,)
+            yield _entry(line.name, line.name, pytorch, shape, step.at(values[line.name]))
+    yield _entry("L", "L", "loss = …mean()", (1,), values["L"])
+
+
+def _gradients(run: Watch, step: Step) -> Iterator[Entry]:
+    net = run.of.network
+    first = step.moment.gradients["W1"]
+    name = layer_name(1, net.last)
+    yield _entry("dW1_1_x1 …", "dW", f"loss.backward(); self.{name}.weight.grad", first.shape, first)
+    bias = step.moment.gradients["b1"]
+    yield _entry("dB1_1 …", "dB", f"self.{name}.bias.grad", bias.shape, bias)
+
+
+def _optimizer(run: Watch, step: Step) -> Iterator[Entry]:
+    """The optimizer's own names, with the numbers of the first weight."""
+    from glassgrad.tables.optimizers import TORCH_STATES
+
+    row, values = run.of.optimizer, step.evaluated.update_values
+    kept = TORCH_STATES[row.name].kept if row.torch is not None else {}
+    for line in run.of.optimizer_program.lines:
+        name = line.name.removesuffix("_new")
+        if name in ("w", "g"):
+            continue
+        pytorch = f"optimizer.state[parameter]['{kept[name]}']" if name in kept else f"{name} = …"
+        known = f"legend.{name}"
+        meaning = text(known) if known in _KNOWN else text("legend.own_state", line=str(line))
+        yield Entry(name, meaning, pytorch, (), _some(np.ravel(values[line.name])[:1]))
+    yield _entry(
+        "W1_1_x1_new …", "w_new", "optimizer.step()", step.moment.after["W1"].shape, step.moment.after["W1"]
+    )
+
+
+_KNOWN = (
+    "legend.m",
+    "legend.v",
+    "legend.s",
+    "legend.m_hat",
+    "legend.v_hat",
+    "legend.mu",
+    "legend.mu_next",
+    "legend.mu_product",
+)

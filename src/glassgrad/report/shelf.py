@@ -1,0 +1,133 @@
+"""What ships, kind by kind: each row with its name, its formula, how it reads, and where it comes from."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from glassgrad.errors import ExperimentError
+from glassgrad.experiment import Experiment
+from glassgrad.formula.functions import AGGREGATES, FUNCTIONS
+from glassgrad.locale import Text, text
+from glassgrad.tables.activations import ACTIVATIONS
+from glassgrad.tables.experiments import EXPERIMENTS
+from glassgrad.tables.initialisations import INITIALISATIONS
+from glassgrad.tables.objectives import OBJECTIVES
+from glassgrad.tables.optimizers import OPTIMIZERS
+from glassgrad.tables.policies import POLICIES
+from glassgrad.tables.regularisers import REGULARISERS
+from glassgrad.tables.rewards import REWARDS
+from glassgrad.tables.row import Table
+from glassgrad.tables.tasks import TASKS
+
+NOTHING = Text("", "")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that ships."""
+
+    name: str
+    formula: str
+    reading: Text
+    source: str = ""
+    torch: str = ""
+
+
+def _rows(table: Table) -> Callable[[], Iterator[Item]]:
+    def items() -> Iterator[Item]:
+        for row in table.values():
+            yield Item(str(row), row.formula, row.reading, row.source, row.torch.path if row.torch else "")
+
+    return items
+
+
+def _experiments() -> Iterator[Item]:
+    for name, shipped in EXPERIMENTS.items():
+        yield Item(name, _in_short(shipped.experiment), shipped.title)
+
+
+def _in_short(experiment: Experiment) -> str:
+    """An experiment's settings that matter most, in one line."""
+    sizes = "-".join(map(str, experiment.network))
+    reward = f", reward {experiment.reward}" if experiment.reward else ""
+    return f"{sizes}, {experiment.objective}{reward}, {experiment.optimizer}, {experiment.steps} steps"
+
+
+def _tasks() -> Iterator[Item]:
+    for task in TASKS.values():
+        yield Item(task.name, f"t = {task.truth}", task.reading, task.template)
+
+
+def _initialisations() -> Iterator[Item]:
+    for row in INITIALISATIONS.values():
+        yield Item(row.name, f"|W| <= {row.weight}; |b| <= {row.bias}", row.reading, row.source, row.torch)
+
+
+def _functions() -> Iterator[Item]:
+    for name, row in FUNCTIONS.items():
+        slope = ", ".join(row.derivatives) or "-"
+        yield Item(name, f"derivative: {slope}", Text(row.edge, row.edge))
+    for name in AGGREGATES:
+        if name not in FUNCTIONS:
+            yield Item(name, f"{name}(…)", text("list.aggregate"))
+
+
+KINDS: dict[str, Callable[[], Iterator[Item]]] = {
+    "experiments": _experiments,
+    "tasks": _tasks,
+    "activations": _rows(ACTIVATIONS),
+    "policies": _rows(POLICIES),
+    "rewards": _rows(REWARDS),
+    "objectives": _rows(OBJECTIVES),
+    "regularisers": _rows(REGULARISERS),
+    "optimizers": _rows(OPTIMIZERS),
+    "initialisations": _initialisations,
+    "functions": _functions,
+}
+
+
+def shelf(kind: str | None = None) -> dict[str, list[Item]]:
+    """What ships: every kind, or one.
+
+    Raises:
+        ExperimentError: there is no such kind.
+
+    Example:
+        >>> [item.name for item in shelf("regularisers")["regularisers"]]
+        ['l1(strength=0.001)', 'l2(strength=0.001)']
+    """
+    if kind is not None and kind not in KINDS:
+        raise ExperimentError("list.unknown", came=kind, known=", ".join(KINDS))
+    return {name: list(items()) for name, items in KINDS.items() if kind in (None, name)}
+
+
+def shelf_lines(kind: str | None = None) -> Iterator[tuple[str, str]]:
+    """The shelf as styled lines."""
+    from glassgrad.locale import language
+
+    for name, items in shelf(kind).items():
+        yield "heading", str(getattr(text(f"list.{name}"), language())) + f" ({name})"
+        for item in items:
+            yield "answer", f"  {item.name}"
+            yield "", f"    {item.formula}"
+            reading = str(getattr(item.reading, language()))
+            if reading:
+                yield "dim", f"    {reading}" + (f" ({item.source})" if item.source and kind else "")
+        yield "", ""
+
+
+def shelf_json(kind: str | None = None) -> dict[str, list[dict[str, Any]]]:
+    """The shelf as JSON."""
+    return {
+        name: [
+            {
+                "name": i.name,
+                "formula": i.formula,
+                "reading": i.reading._asdict(),
+                "source": i.source,
+                "torch": i.torch,
+            }
+            for i in items
+        ]
+        for name, items in shelf(kind).items()
+    }

@@ -1,0 +1,231 @@
+"""To watch a run: one training with everything that can be said about it, as an object."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from glassgrad.check import Check, check_results
+from glassgrad.draws import Floats
+from glassgrad.equations import MOST, Step
+from glassgrad.errors import ExperimentError
+from glassgrad.experiment import Experiment
+from glassgrad.insight import Units, answers, errors, units
+from glassgrad.method import Method, method
+from glassgrad.record import Record
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question, what is true, and what the network answers."""
+
+    question: str
+    inputs: tuple[float, ...]
+    truth: float
+    answer: float
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One run behind glass.
+
+    record: every number of every step. every: the steps shown are 1, 1 + every, 1 + 2*every, ….
+    sample: which sample of a step's batch is shown in full. asked: the questions that are worked out at the end.
+    plant: a formula's family whose values are multiplied by 1.0005, to see the check catch it.
+
+    Example:
+        >>> import glassgrad as gg
+        >>> run = gg.watch("knob", seed=1)
+        >>> run.solved, len(run.shown)
+        (False, 1)
+    """
+
+    record: Record
+    every: int = 100
+    sample: int = 0
+    asked: tuple[tuple[float, ...], ...] = ()
+    plant: str | None = None
+    _steps: dict[int, Step] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def experiment(self) -> Experiment:
+        return self.record.experiment
+
+    @property
+    def of(self) -> Method:
+        return method(self.experiment)
+
+    @cached_property
+    def shown(self) -> tuple[int, ...]:
+        """The steps that are shown."""
+        return tuple(step for step in range(1, self.record.steps + 1, self.every) if self.record.kept(step))
+
+    def step(self, number: int) -> Step:
+        """The equations of one step, at the chosen sample.
+
+        Raises:
+            ExperimentError: the run has no such step, or its batch no such sample.
+        """
+        if not self.record.kept(number):
+            raise ExperimentError("watch.step", step=number, steps=self.record.steps)
+        if number not in self._steps:
+            moment = self.record.moment(number)
+            if not 0 <= self.sample < len(moment.inputs):
+                raise ExperimentError("watch.sample", sample=self.sample + 1, samples=len(moment.inputs))
+            self._steps[number] = Step(self.experiment, moment, self.sample, self.plant)
+        return self._steps[number]
+
+    @cached_property
+    def check(self) -> Check:
+        """Every number of the shown steps held against PyTorch's."""
+        return check_results(self.experiment, [self.step(number) for number in self.shown])
+
+    @cached_property
+    def tests(self) -> tuple[Answer, ...]:
+        """The asked questions, answered by the final network."""
+        inputs = np.array(self.asked or self.of.task.asked, dtype=np.float64).reshape(
+            -1, len(self.of.task.inputs)
+        )
+        truth, given = self.of.task.true(inputs), answers(self.experiment, self.record.final, inputs)
+        return tuple(
+            Answer(self.of.task.question(tuple(x)), tuple(map(float, x)), float(t), float(a))
+            for x, t, a in zip(inputs, truth, given, strict=True)
+        )
+
+    @cached_property
+    def errors(self) -> Floats:
+        """|answer - truth| on every question of the domain."""
+        return errors(self.experiment, self.record.final, self.of.task.domain())
+
+    @property
+    def solved(self) -> bool:
+        """Whether every question of the domain is answered within the task's tolerance."""
+        return bool(np.all(self.errors < self.of.task.tolerance))
+
+    @cached_property
+    def units(self) -> Units:
+        """The hidden units that no longer take part."""
+        return units(self.experiment, self.record.final)
+
+    @cached_property
+    def output(self) -> Floats:
+        """The network's output for the chosen sample, at every step that was kept (else NaN)."""
+        return _outputs(self.record, self.sample)
+
+    def equations_count(self) -> int:
+        """How many equations the shown steps have."""
+        return len(self.step(self.shown[0]).equations) * len(self.shown) if self.shown else 0
+
+    def check_size(self) -> None:
+        """Refuse a report with too many equations, and say how to show less.
+
+        Raises:
+            ExperimentError: there are more than 10,000.
+        """
+        count = self.equations_count()
+        if count > MOST:
+            one = count // len(self.shown)
+            most = MOST // one
+            every = -(-self.record.steps // most) if most else self.record.steps
+            key = "watch.too_many" if most else "watch.too_large"
+            raise ExperimentError(key, count=f"{count:,}", most=f"{MOST:,}", every=every, one=f"{one:,}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as one object of the command line's contract."""
+        from glassgrad.report.watch_json import watch_json
+
+        return watch_json(self)
+
+    def to_text(self) -> str:
+        """What `glassgrad watch` prints, as plain text."""
+        from glassgrad.report.watch_text import watch_text
+
+        return watch_text(self)
+
+    def to_html(self) -> str:
+        """The report as one offline page."""
+        from glassgrad.report.page import page
+
+        return page([self])
+
+    def _repr_html_(self) -> str:
+        import html
+
+        return f'<iframe srcdoc="{html.escape(self.to_html())}" width="100%" height="720" style="border:0"></iframe>'
+
+
+def _outputs(record: Record, sample: int) -> Floats:
+    """o of the chosen sample before each update: all steps at once, as stacked matrices."""
+    of = record.method
+    found = np.full(record.steps, np.nan)
+    kept = np.array([step for step in range(1, record.steps + 1) if record.rows[step] >= 0], dtype=np.int64)
+    if not kept.size:
+        return found
+    rows = record.rows[kept]
+    x = (
+        np.array([record.batch(int(step))[0][sample] for step in kept])
+        if record.experiment.fresh or record.experiment.batch
+        else np.broadcast_to(
+            record.inputs[min(sample, len(record.inputs) - 1)], (len(kept), record.inputs.shape[-1])
+        )
+    )
+    from glassgrad.formula.evaluate import evaluate
+
+    value = x[:, :, None]  # (steps, units, 1)
+    for layer in of.network.layers:
+        value = (
+            record.parameters[f"W{layer}"][rows] @ value + record.parameters[f"b{layer}"][rows][:, :, None]
+        )
+        activation = of.activation if layer < of.network.last else of.output_activation
+        value = np.broadcast_to(evaluate(activation.tree, {"z": value, **activation.numbers}), value.shape)
+    found[kept - 1] = value[:, 0, 0]
+    return found
+
+
+def watch(
+    name: str | Experiment = "add",
+    *,
+    every: int = 100,
+    sample: int = 1,
+    ask: str | Sequence[str] = (),
+    progress: Progress | None = None,
+    plant: str | None = None,
+    **settings: Any,
+) -> Watch:
+    """Train one network and keep everything.
+
+    name: a shipped experiment, a TOML file, or an Experiment; settings: what to change in it (`seed=3`, `steps=500`,
+        `objective="abs(o - t)"`, …).
+    every: show steps 1, 1 + every, …. sample: which sample of the batch to show in full, from 1.
+    ask: questions for the final network, as "12 + 30".
+
+    Raises:
+        GlassgradError: something cannot be read, or does not fit together.
+
+    Example:
+        >>> import glassgrad as gg
+        >>> run = gg.watch("add-linear", seed=3)
+        >>> print(run.tests[0].question, "=", f"{run.tests[0].answer:.2f}")
+        5 + 3 = 8.00
+    """
+    from glassgrad.doors import from_keywords
+
+    experiment = name.change(**settings) if isinstance(name, Experiment) else from_keywords(name, **settings)
+    if every < 1:
+        raise ExperimentError("experiment.range", setting="every", low=1, high=experiment.steps, came=every)
+    of = method(experiment)
+    asked = tuple(of.task.parse_question(question) for question in ([ask] if isinstance(ask, str) else ask))
+    return Watch(_trained(experiment, every, progress), every, sample - 1, asked, plant)
+
+
+def _trained(experiment: Experiment, every: int, progress: Progress | None) -> Record:
+    from glassgrad.engines.torch import train
+
+    return train(experiment, every=every, progress=progress)
+
+
+__all__ = ["Answer", "Watch", "watch"]

@@ -1,0 +1,411 @@
+"""What an experiment is exported to says the same as the engine computes: an exported script, to the last digit."""
+
+import ast
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from glassgrad.doors import read_toml
+from glassgrad.engines.torch import train
+from glassgrad.errors import ExperimentError
+from glassgrad.experiment import Experiment
+from glassgrad.export import csv_text, export, json_text, latex_text, toml_text, torch_script
+from glassgrad.export.latex import escaped
+from glassgrad.export.script.expression import Printer, Source
+from glassgrad.formula.parser import parse
+from glassgrad.network import gradient_name
+from glassgrad.tables.experiments import EXPERIMENTS, shipped
+from glassgrad.tables.optimizers import OPTIMIZERS
+
+ADD = shipped("add").change(steps=20, samples=50)
+REINFORCE = shipped("add-reinforce").change(steps=20, samples=20)
+THROUGH = shipped("add-through-reward").change(steps=20)
+KNOB = shipped("knob")
+CHOOSE = shipped("choose").change(steps=20, samples=20)
+
+SETTINGS: dict[str, tuple[Experiment, list[dict[str, Any]]]] = {
+    "optimizer": (ADD, [{"optimizer": row} for row in OPTIMIZERS]),
+    "optimizer's settings": (ADD, [
+        {"optimizer": "adam(lr=0.1, beta1=0.5)"},
+        {"optimizer": "adam(lr=0.1, weight_decay=0.01)"},
+        {"optimizer": "sgd(lr=0.001, weight_decay=0.1)"},
+        {"optimizer": "adamw(lr=0.1, weight_decay=0.1)"},
+        {"optimizer": "rmsprop(alpha=0.9)"},
+    ]),
+    "own optimizer": (ADD, [
+        {"optimizer": "w = w - 0.001*g"},
+        {"optimizer": "lr = 0.01*0.99**step; w = w - lr*sign(g)"},
+        {"optimizer": "state m = 0; m = 0.9*m + g; w = w - lr*m"},
+        {"optimizer": "state s = 1; s = 0.9*s + 0.1*g**2; w = w - 0.01*g/sqrt(s)"},
+        {"optimizer": "w = w - 0.1*g/max(norm(g), 1)"},
+    ]),
+    "activation": (ADD, [{"activation": name} for name in (
+        "linear", "leaky_relu", "leaky_relu(slope=0.2)", "elu", "elu(alpha=0.5)", "gelu", "silu", "softplus", "sigmoid",
+        "tanh", "sin")]),
+    "own activation": (ADD, [{"activation": formula} for formula in (
+        "z*sigmoid(2*z)", "where(z > 0, z, exp(z) - 1)", "max(z, 0.1*z)", "max(0, z)", "max(z, 0)",
+        "min(max(z, -1), 1)", "log(1 + exp(z))", "z**2/10", "abs(z)", "where(z > 0, 2*z, -z)")]),
+    "output activation": (ADD, [{"output_activation": name} for name in ("softplus", "18*sigmoid(z)", "elu")]),
+    "network": (ADD, [{"network": sizes} for sizes in ((2, 1), (2, 7, 4, 1), (2, 5, 4, 3, 2, 1), (2, 64, 1))]),
+    "init": (ADD, [{"init": name} for name in ("xavier", "he", "zeros")]),
+    "own values": (ADD.change(network=(2, 2, 1)), [
+        {"init": "W1=[[0.1, 0.2], [0.3, -0.4]]; b1=[0, 0.5]; W2=[[1, 2]]; b2=[0.25]"}]),
+    "regulariser": (ADD, [{"regulariser": name} for name in (
+        "l1", "l2", "l2(strength=0.1)", "0.01*w**4", "where(abs(w) > 0.1, 0.01*abs(w), w**2)")]),
+    "dropout": (ADD, [{"dropout": 0.2}, {"dropout": 0.5, "network": (2, 6, 5, 1)}]),
+    "clip": (ADD, [{"clip": 1.0}, {"clip": 0.5, "optimizer": "sgd(lr=0.1)"}, {"clip": 1.0, "optimizer": "w = w - g"}]),
+    "batch": (ADD, [{"batch": 7}, {"batch": 50}, {"batch": 16, "dropout": 0.1, "regulariser": "l1", "clip": 1.0}]),
+    "objective": (ADD, [{"objective": name} for name in (
+        "mae", "huber", "huber(delta=2)", "(o - t)**2", "log(1 + (o - t)**2)", "abs(o - t) + 0.1*x1*o",
+        "where(abs(o - t) < 1, (o - t)**2, 2*abs(o - t) - 1)", "max(o - t, 0) + 0.5*abs(o - t)", "(o - mean(t))**2",
+        "sqrt(mean((o - t)**2))", "3*(o - t)**2/step",
+        "state c = 1; d = c*(o - t)**2; c = 0.9*c + 0.1*mean(d); objective = d")]),
+    "policy": (REINFORCE, [
+        {"policy": "gaussian(sigma=1.5)"},
+        {"policy": "pathwise", "objective": "reward"},
+        {"policy": "a = stop(o + noise); logp = -(a - o)**2/2"},
+        {"policy": "state s = 1; a = stop(o + s*noise); logp = -(a - o)**2/(2*s**2) - log(s); s = 0.99*s"},
+        {"samples": 1},
+        {"samples": 1, "objective": "reinforce"},
+        {"fresh": False, "samples": 60, "batch": 20},
+    ]),
+    "observed reward": (REINFORCE, [{"reward": formula} for formula in (
+        "-(a - t)**2 + x1", "where(abs(a - t) < 1, 1, -1)", "exp(-abs(a - t))", "tanh(a - t)", "round(a) - t",
+        "-abs(a - t)*(1 + noise)", "-abs(a - t) + 0.1*sin(x1) + max(x2, 3)")]),
+    "baseline": (REINFORCE, [{"objective": formula} for formula in (
+        "reinforce", "-stop(reward - mean(reward))*logp", "-stop((reward - mean(reward))/std(reward))*logp",
+        "-stop(reward - others(reward))*logp")]),
+    "choice": (CHOOSE, [{}, {"fresh": False, "batch": 6}, {"reward": "where(a == t, 1, -1)"}]),
+    "differentiated reward": (THROUGH, [{"reward": formula} for formula in (
+        "square", "1 - 5*abs(a - t)", "where(abs(a - t) < 0.5, 1, -abs(a - t))", "max(-abs(a - t), -3)",
+        "min(1, 2 - abs(a - t))")]),
+    "no path": (THROUGH, [{"policy": "a = stop(o)"}, {"policy": "a = round(o)", "regulariser": "l2"}]),
+    "reward beside a label": (THROUGH, [{"objective": "mse"}, {"objective": "mse", "samples": 10}]),
+    "knob": (KNOB, [
+        {"steps": 460}, {"seed": 1, "steps": 460}, {"samples": 5}, {"objective": "-stop(2*reward)*log(o)"},
+        {"objective": "-stop(reward - 0.3)*log(o)"}, {"objective": "-reward*log(o)"}, {"reward": "1 - 5*(a - t)**2"},
+        {"reward": "exp(-abs(a - t))"}, {"reward": "where(abs(a - t) < 0.1, 1, 0)"},
+        {"objective": "state b = 0; objective = -stop(reward)*log(o); b = 0.9*b + 0.1*mean(reward)"},
+    ]),
+    "truth": (ADD, [{"truth": formula} for formula in (
+        "x1*x2", "0.3*x1 + sqrt(x2)", "7", "where(x1 > x2, x1, x2)", "max(x1, x2)", "x1**1.5",
+        "sigmoid(x1) + erf(x2) + softplus(x1)")]),
+    "both": (shipped("both").change(steps=20, samples=4, fresh=True), [{}]),
+}  # fmt: skip
+"""What is tried, in single and in double precision, on a base."""
+
+CASES: dict[str, Experiment] = {
+    **{f"{name}, seed {seed}": shipped(name).change(seed=seed, steps=60) for name in EXPERIMENTS for seed in (3, 71)},
+    **{
+        f"{kind}: {', '.join(map(str, settings.values()))}, {precision}": base.change(precision=precision).change(
+            **settings)
+        for kind, (base, rows) in SETTINGS.items() for settings in rows for precision in ("single", "double")
+    },
+}  # fmt: skip
+
+PLAIN = {
+    "add": """
+import numpy, torch
+import torch.nn as nn, torch.optim as optim
+torch.set_num_threads(1)
+torch.manual_seed(SEED)
+numpy.random.seed(SEED)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(2, 5)
+        self.output = nn.Linear(5, 1)
+    def forward(self, x):
+        return self.output(torch.relu(self.hidden(x)))
+net = Net()
+x = torch.tensor(numpy.random.randint(0, 10, (1000, 2)), dtype=torch.float32)
+t = x.sum(dim=1, keepdim=True)
+criterion, optimizer = nn.MSELoss(), optim.Adam(net.parameters(), lr=0.1)
+for _ in range(60):
+    loss = criterion(net(x), t)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    print(loss.item())
+""",
+    "sub-through-reward": """
+import numpy, torch
+import torch.nn as nn, torch.optim as optim
+torch.set_num_threads(1)
+torch.manual_seed(SEED)
+numpy.random.seed(SEED)
+net = nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 1))
+optimizer = optim.Adam(net.parameters(), lr=0.01)
+for _ in range(60):
+    x1, x2 = numpy.random.randint(0, 10, 2)
+    answer = net(torch.tensor([[x1, x2]], dtype=torch.float32))
+    reward = -torch.abs(answer - (x1 - x2))
+    loss = -reward
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    print(loss.item(), reward.item())
+""",
+    "knob": """
+import torch
+import torch.nn as nn, torch.optim as optim
+torch.set_num_threads(1)
+torch.manual_seed(SEED)
+net = nn.Linear(1, 1)
+optimizer = optim.Adam(net.parameters(), lr=0.1)
+x = torch.tensor([[1.0]])
+for _ in range(60):
+    o = torch.sigmoid(net(x))
+    reward = 1 - 5 * abs(o.item() - 0.8)
+    loss = -reward * torch.log(o)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    print(loss.item(), reward)
+""",
+}
+"""Scripts written by hand."""
+
+RUNNER = """
+import contextlib, io, json, runpy, sys, traceback
+import torch
+printed = {}
+for path in json.load(sys.stdin):
+    sys.argv = [path, "--losses"]
+    stream = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(stream):
+            runpy.run_path(path)
+    except Exception:
+        stream.write(traceback.format_exc())
+    printed[path] = stream.getvalue()
+print(json.dumps(printed))
+"""
+
+
+def run(scripts: dict[str, str], folder: Path) -> dict[str, str]:
+    """What each script prints when called with --losses; all in one process, one after the other."""
+    paths = {name: folder / f"script{i}.py" for i, name in enumerate(scripts)}
+    for name, path in paths.items():
+        path.write_text(scripts[name], encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", RUNNER], input=json.dumps([*map(str, paths.values())]),
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    printed = json.loads(done.stdout)
+    return {name: printed[str(path)] for name, path in paths.items()}
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the script of each case prints."""
+    return run({name: torch_script(case) for name, case in CASES.items()}, tmp_path_factory.mktemp("scripts"))
+
+
+def expected(experiment: Experiment) -> list[str]:
+    """The lines that a script has to print, from the engine."""
+    record = train(experiment)
+    rewards: list[float | None] = [None] * record.steps if record.reward is None else record.reward.tolist()
+    pairs = zip(record.loss.tolist(), rewards, strict=True)
+    return [repr(loss) if reward is None else f"{loss!r} {reward!r}" for loss, reward in pairs]
+
+
+@pytest.mark.xdist_group("export")
+@pytest.mark.parametrize("name", CASES)
+def test_a_script_prints_the_losses_of_the_engine(name: str, printed: dict[str, str]) -> None:
+    assert "Traceback" not in printed[name], printed[name][-600:]
+    wanted = expected(CASES[name])
+    assert wanted
+    assert printed[name].splitlines()[: len(wanted)] == wanted
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_script_prints_the_losses_of_one_that_is_written_by_hand(name: str, tmp_path: Path) -> None:
+    scripts = {f"plain {seed}": PLAIN[name].replace("SEED", str(seed)) for seed in (0, 5)}
+    scripts |= {f"ours {seed}": torch_script(shipped(name).change(seed=seed, steps=60)) for seed in (0, 5)}
+    found = run(scripts, tmp_path)
+    for seed in (0, 5):
+        assert found[f"ours {seed}"].splitlines() == found[f"plain {seed}"].splitlines()
+        assert len(found[f"ours {seed}"].splitlines()) == 60
+
+
+TABLES = {
+    "comma": ("x1,x2,t\n1,2,3\n4,5,9\n0,0,0.25\n7,1,8\n", "utf-8", 0.0),
+    "semicolon, byte order mark": ("rooms;price;age\n1;2;3\n4;5;9.5\n0;0;0\n7;1;8\n", "utf-8-sig", 0.25),
+    "Chinese, label in between": ("甲,标签,乙\n1,2,3\n4,5,9\n\n0,0,0\n7,1,8\n", "gbk", 0.5),
+    "one column and a label": ("x\tt\n1\t2\n2\t3.5\n", "utf-8", 0.0),
+}
+
+
+def test_scripts_read_a_file_of_the_users(tmp_path: Path) -> None:
+    cases = {}
+    for i, (name, (content, encoding, held_out)) in enumerate(TABLES.items()):
+        file = tmp_path / f'data "{i}".csv'
+        file.write_text(content, encoding=encoding)
+        inputs = len(re.split("[,;\t]", content.split("\n")[0])) - 1
+        case = ADD.change(data=str(file), held_out=held_out, network=(inputs, 3, 1), name='my "data"')
+        cases[name] = case
+        cases[f"{name}, own truth"] = case.change(truth="x1**2", network=(inputs, 3, 1))
+        cases[f"{name}, batch"] = case.change(batch=1)
+    found = run({name: torch_script(case) for name, case in cases.items()}, tmp_path)
+    for name, case in cases.items():
+        assert found[name].splitlines() == expected(case), name
+
+
+def test_a_script_run_by_itself_prints_the_lines_of_the_contract(tmp_path: Path) -> None:
+    path = tmp_path / "script.py"
+    path.write_text(torch_script(THROUGH.change(steps=25), every=10), encoding="utf-8")
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=True)
+    record = train(THROUGH.change(steps=25))
+    assert record.reward is not None
+    wanted = [line for step in (1, 11, 21) for line in (
+        f"Epoch {step}: Loss = {record.loss[step - 1]:.4f}", f"Reward = {record.reward[step - 1]:.4f}")]  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert lines[:7] == [*wanted, "After 25 steps:"]
+    assert re.fullmatch(r"5 \+ 3 = -?\d+\.\d\d", lines[7])
+
+
+def tidy(folder: Path, *arguments: str) -> str:
+    """What ruff has to say about all files of a folder."""
+    command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--line-length=110", "--no-cache", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def test_scripts_are_as_tidy_as_ruff_wants_them(tmp_path: Path) -> None:
+    for i, name in enumerate([*EXPERIMENTS, *(name for name in CASES if name.endswith("double"))]):
+        case = shipped(name) if name in EXPERIMENTS else CASES[name]
+        for lang in ("en", "zh"):
+            (tmp_path / f"{lang}{i}.py").write_text(torch_script(case, lang=lang), encoding="utf-8")
+    assert tidy(tmp_path, "check", "--select=E4,E7,E9,F,I,B", "--output-format=concise") == ""
+    assert tidy(tmp_path, "format", "--diff") == ""
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_script_is_plain(name: str) -> None:
+    english, chinese = (torch_script(shipped(name), lang=lang) for lang in ("en", "zh"))
+    trees = [ast.parse(source) for source in (english, chinese)]
+    imported = {node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in ast.walk(trees[0])
+                if isinstance(node, ast.Import | ast.ImportFrom)}  # fmt: skip
+    assert imported == {"sys", "numpy", "torch"}
+    assert not re.search(r"[\u4e00-\u9fff]", english)
+    assert re.search(r"[\u4e00-\u9fff]", chinese)
+    assert without_docstrings(trees[0]) == without_docstrings(trees[1])
+    assert len(english.splitlines()) < 130
+
+
+def without_docstrings(tree: ast.Module) -> str:
+    """The code alone."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def test_a_script_says_which_line_makes_which_symbol() -> None:
+    source = torch_script(shipped("add"), lang="en")
+    for line in (
+        "        self.hidden = nn.Linear(2, 5)  # W1[i][j], b1[i]",
+        "        z1 = self.hidden(x)  # z1_i = Σ_j W1[i][j]*x_j + b1[i]",
+        "        a1 = torch.relu(z1)  # a1_i = relu(z1_i)",
+        "        z2 = self.output(a1)  # z2 = Σ_j W2[1][j]*a1_j + b2[1]",
+        "    loss = criterion(o, t)  # L = mean((o - t)**2)",
+        "optimizer = optim.Adam(net.parameters(), lr=0.1)",
+    ):
+        assert line in source.splitlines()
+    knob = torch_script(KNOB, lang="en")
+    assert "    loss = -reward * torch.log(o)  # L = -stop(reward)*log(o)" in knob.splitlines()
+
+
+NAMES = {"o": Source("o", "tensor", live=True), "t": Source("t", "tensor"), "r": Source("r", "array"), "s": Source("s")}
+
+
+@pytest.mark.parametrize(
+    ("formula", "written"),
+    [
+        ("-(t - o)**2/(2*s**2) - log(s)", "-(t - o) ** 2 / (2 * s**2) - np.log(s)"),
+        ("1 - (o - t) - -2", "1 - (o - t) + 2"),
+        ("-(-o)", "-(-o)"),
+        ("o/(t/2)*3", "o / (t / 2) * 3"),
+        ("max(o, 0) + max(0, o)", "o.clamp(min=0) + torch.where(0 < o, o, 0.0)"),
+        ("max(o, t)", "torch.where(o < t, t, o)"),
+        ("max(o**2, o/t)", "lazy_where(o**2 < o / t, lambda o, t: o / t, lambda o, t: o**2, o, t)"),
+        ("where(o > 0, log(o), o)", "lazy_where(o > 0, lambda o: torch.log(o), lambda o: o, o)"),
+        ("where(o > 0, o, 0.1*o)", "torch.where(o > 0, o, 0.1 * o)"),
+        ("[t < o]", "(t < o).float()"),
+        ("stop(o - 1)*stop(t)", "(o - 1).detach() * t"),
+        ("2**o + s**3", "torch.pow(2.0, o) + np.power(s, 3.0)"),
+        ("mean(o - t)", "(o - t).mean()"),
+        ("abs(r - t)", "torch.abs(r - t)"),
+        ("where(abs(r - 1) < 0.5, 1, 0)", "np.where(np.abs(r - 1) < 0.5, 1.0, 0.0)"),
+        ("where(s > 0, max(s, 1), -s)*pi", "(max(s, 1) if s > 0 else -s) * np.pi"),
+    ],
+)
+def test_formulas_become_python(formula: str, written: str) -> None:
+    assert Printer(NAMES).write(parse(formula)).text == written
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_toml_and_json_give_the_same_experiment_back(name: str) -> None:
+    for lang in ("en", "zh"):
+        assert read_toml(toml_text(shipped(name), lang=lang)) == shipped(name)
+    fields = json.loads(json_text(shipped(name)))
+    assert Experiment(**fields | {"network": tuple(fields["network"])}) == shipped(name)
+
+
+def test_csv_holds_the_curves_in_full() -> None:
+    record = train(THROUGH)
+    assert record.reward is not None
+    rows = list(csv.DictReader(io.StringIO(csv_text(record))))
+    assert len(rows) == 21
+    assert [float(row["loss"]) for row in rows[:-1]] == record.loss.tolist()
+    assert [float(row["reward"]) for row in rows[:-1]] == record.reward.tolist()
+    for name, array, place in record.method.network.parameters():
+        assert [float(row[name]) for row in rows] == record.parameters[array][(slice(0, 21), *place)].tolist()
+        gradients = record.gradients[array][(slice(0, 20), *place)]
+        assert np.array_equal([float(row[gradient_name(name)]) for row in rows[:-1]], gradients)
+    assert rows[-1]["loss"] == ""
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("case", [*map(shipped, EXPERIMENTS), *CASES.values()][::7])
+def test_latex_is_balanced(case: Experiment, lang: Any) -> None:
+    source = latex_text(case, lang=lang)
+    bare = source.replace(r"\{", "").replace(r"\}", "")
+    assert bare.count("{") == bare.count("}")
+    assert len(re.findall(r"\\left\b", source)) == len(re.findall(r"\\right\b", source))
+    opened, closed = (re.findall(rf"\\{word}{{(\w+\*?)}}", source) for word in ("begin", "end"))
+    assert sorted(opened) == sorted(closed)
+    assert ("ctexart" in source) == (lang == "zh") == bool(re.search(r"[\u4e00-\u9fff]", source))
+
+
+def test_latex_has_the_chain_rule() -> None:
+    source = latex_text(shipped("add").change(regulariser="l2", dropout=0.5, clip=1.0), lang="en")
+    for equation in (
+        r"z_{1,i} &= \sum_{j=1}^{2} W_{1,i,j}\,x_{j} + b_{1,i}",
+        r"\frac{\partial L}{\partial o} &= 2\,\left(o - t\right)",
+        r"\frac{\partial L}{\partial a_{1,i}} &= \frac{\partial L}{\partial z_{2}}\,W_{2,1,i}",
+        r"\mathrm{mask}_{1,i} \cdot \left[z_{1,i} > 0\right]",
+        r"2\,\mathrm{strength}\,W_{1,i,j}",
+        r"\min\left(1, \frac{1}{",
+    ):
+        assert equation in source
+
+
+def test_names_are_escaped_in_latex() -> None:
+    assert escaped(r"50 % of a_1 \ {x}" + "\n&") == r"50 \% of a\_1 \textbackslash{} \{x\} \&"
+    assert r"\title{my\_own \% experiment}" in latex_text(shipped("add").change(name="my_own % experiment"))
+
+
+def test_export_by_name() -> None:
+    assert export("knob", steps=7) == torch_script(KNOB.change(steps=7))
+    assert export(KNOB, to="toml") == toml_text(KNOB)
+    assert export("knob", to="csv", steps=2).splitlines()[0] == "step,loss,reward,W1_1_x1,b1_1,dW1_1_x1,dB1_1"
+    with pytest.raises(ExperimentError, match="torch, toml, json, csv, latex"):
+        export("knob", to="pdf")

@@ -1,0 +1,279 @@
+"""The report's page in a browser: no error, no request, both languages, slider, panel, both themes."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from glassgrad.report.html import block, html, joined, modules, packed, slim
+from glassgrad.report.html import texts as texts_of_the_view
+
+REPORT = Path(__file__).parent / "fixtures" / "report.json"
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(REPORT.read_text(encoding="utf-8"))
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def address(report: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+    file = tmp_path_factory.mktemp("view") / "report.html"
+    file.write_text(html(report), encoding="utf-8")
+    return file.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip(f"no browser: looked for {', '.join(NAMES)} in PATH")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that must not complain, and must not ask for anything but its own file."""
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    complaints: list[str] = []
+    asked: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("request", lambda request: asked.append(request.url))
+    yield opened
+    opened.close()
+    assert complaints == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+def visit(page: Page, address: str, place: str) -> None:
+    page.goto("about:blank")
+    page.goto(f"{address}#{place}")
+    page.wait_for_selector("h1")
+
+
+def test_all_chapters_can_be_read(page: Page, address: str, report: dict[str, Any]) -> None:
+    visit(page, address, "lang=en")
+    titles = list(chapters(page))
+    assert len(set(titles)) == 1 + len(report["watches"]) + 2
+    visit(page, address, "chapter=add&lang=en")
+    sections = page.locator("main h2").evaluate_all("all => all.map(one => one.lastChild.textContent)")
+    assert sections == [
+        "The network", "The forward pass", "The loss", "The backward pass",
+        "The update", "What was learned", "The check", "Symbols",
+    ]  # fmt: skip
+
+
+def test_the_language_switch_changes_every_text(page: Page, address: str) -> None:
+    visit(page, address, "lang=en")
+    for title in chapters(page):
+        chinese = [text for text in texts(page) if re.search("[\u4e00-\u9fff]", text)]
+        assert not chinese, title
+    page.get_by_role("button", name="中文").click()
+    assert page.locator("html").get_attribute("lang") == "zh-CN"
+    for title in chapters(page):
+        found = texts(page)
+        english = [text for text in found if re.search("[a-z]{3,} [a-z]{3,} [a-z]{2,}", text)]
+        keys = [text for text in found if re.fullmatch("[a-z]+(-[a-z]+)+", text)]
+        assert (english, keys) == ([], []), title
+
+
+def chapters(page: Page) -> Iterator[str]:
+    """Opens one chapter after the other, and gives its title."""
+    links = page.locator(".contents li [data-chapter]")
+    for index in range(links.count()):
+        links.nth(index).dispatch_event("click")
+        yield page.locator("main h1").inner_text()
+
+
+def texts(page: Page) -> list[str]:
+    """Every text of the page outside of formulas, code and the switch; what screen readers say included."""
+    script = """() => {
+        const skip = "code, pre, script, style, noscript, .katex, .graph, .segmented, .wordmark, option";
+        const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        const found = [];
+        while (walker.nextNode())
+            if (!walker.currentNode.parentElement.closest(skip)) found.push(walker.currentNode.data.trim());
+        for (const element of document.querySelectorAll("[aria-label]:not(.segmented)"))
+            found.push(element.getAttribute("aria-label"));
+        return found.filter(Boolean);
+    }"""
+    found: list[str] = page.evaluate(script)
+    return found
+
+
+def test_the_slider_moves_everything(page: Page, address: str, report: dict[str, Any]) -> None:
+    visit(page, address, "chapter=add&lang=en")
+    watch = report["watches"][0]
+    before = (page.locator("#forward").inner_text(), page.locator("#update").inner_text())
+    thickness = page.locator(".network").inner_html()
+    slider = page.get_by_role("slider")
+    slider.focus()
+    slider.press("ArrowRight")
+    step = watch["steps"][watch["shown"][1] - 1]
+    assert page.locator(".reading").inner_text() == f"Loss {step['loss']:.4f}"
+    assert slider.get_attribute("aria-valuetext") == f"Step {step['step']}, Loss {step['loss']:.4f}"
+    assert f"step={step['step']}" in page.url
+    assert (page.locator("#forward").inner_text(), page.locator("#update").inner_text()) != before
+    assert page.locator(".network").inner_html() != thickness
+    output = next(one for one in step["equations"] if one["name"] == "z2")
+    assert page.locator("#forward [data-open='equation:z2']").inner_text() == f"{output['value']:.4f}"
+
+
+def test_a_number_opens_its_formula_and_the_trail_leads_back(
+    page: Page, address: str, report: dict[str, Any]
+) -> None:
+    visit(page, address, "chapter=add&lang=en")
+    equation = next(one for one in report["watches"][0]["steps"][0]["equations"] if one["name"] == "dW1_1_x1")
+    opener = page.locator("#backward [data-open='equation:dW1_1_x1']").first
+    opener.click()
+    panel = page.locator("#panel")
+    assert panel.locator("h3").inner_text() == "dW1_1_x1"
+    assert panel.locator(".katex").count() > 0
+    assert panel.locator(".full").inner_text() == json.dumps(equation["value"])
+    assert panel.locator(".samples tbody tr").count() > 0
+    assert "Checked against PyTorch" in panel.inner_text()
+    reads = panel.locator("[data-push]")
+    assert reads.locator("code").all_inner_texts()[: len(equation["reads"])] == equation["reads"]
+    reads.first.click()
+    assert panel.locator("h3").inner_text() == equation["reads"][0]
+    panel.get_by_role("button", name="dW1_1_x1", exact=True).first.click()
+    assert panel.locator("h3").inner_text() == "dW1_1_x1"
+    page.keyboard.press("Escape")
+    assert panel.locator("h3").count() == 0
+    assert opener.evaluate("element => element === document.activeElement")
+
+
+def test_every_number_of_a_step_opens(page: Page, address: str) -> None:
+    visit(page, address, "chapter=add&lang=en")
+    targets = set(page.locator("main [data-open]").evaluate_all("all => all.map(one => one.dataset.open)"))
+    assert len(targets) > 150
+    opened = """targets => targets.filter(target => {
+        const number = document.querySelector(`main [data-open="${target}"]`);
+        number.dispatchEvent(new Event("click", { bubbles: true }));
+        const panel = document.getElementById("panel");
+        return !panel.querySelector("h3") || panel.innerText.includes("no equation");
+    })"""
+    assert page.evaluate(opened, sorted(targets)) == []
+
+
+def test_a_weight_of_the_drawing_opens_by_keyboard(page: Page, address: str) -> None:
+    visit(page, address, "chapter=add&lang=en")
+    weight = page.locator(".network [data-open='parameter:W1_1_x1']")
+    weight.focus()
+    assert "W1_1_x1 = " in page.locator("#network .readout").inner_text()
+    weight.press("Enter")
+    assert page.locator("#panel h3").inner_text() == "W1_1_x1"
+    assert page.locator("#panel .plot").count() == 1
+
+
+def test_an_answer_of_the_map_is_worked_out(page: Page, address: str, report: dict[str, Any]) -> None:
+    visit(page, address, "chapter=add&lang=en")
+    page.locator(".map td").nth(53).locator("button").click()
+    panel = page.locator("#panel")
+    assert panel.locator("h3").inner_text() == "5 + 3"
+    answer = report["watches"][0]["map"]["answers"][5][3]
+    worked = panel.locator(".units li").last.inner_text()
+    assert float(worked.split("=")[-1]) == pytest.approx(answer, abs=6e-5)
+
+
+def test_what_is_not_finite_is_said(page: Page, address: str, report: dict[str, Any]) -> None:
+    visit(page, address, "chapter=knob&lang=en")
+    step = report["watches"][1]["status"].split(":")[0].removeprefix("diverged at step ")
+    assert f"This training diverged at step {step}." in page.locator(".note").inner_text()
+    assert page.locator(".answers .value").get_attribute("aria-label") == "knob(1): not a finite number"
+
+
+def test_data_cannot_leave_its_place(page: Page, address: str) -> None:
+    visit(page, address, "chapter=add&lang=en")
+    title = page.locator("h1").inner_text()
+    assert "</script><script>window.broken = true</script>" in title
+    assert page.evaluate("window.broken === undefined")
+
+
+def test_light_and_dark(page: Page, address: str) -> None:
+    colour = "getComputedStyle(document.body).backgroundColor"
+    page.emulate_media(color_scheme="dark")
+    visit(page, address, "chapter=add&lang=en")
+    dark = page.evaluate(colour)
+    page.get_by_role("button", name="Light").click()
+    assert page.evaluate(colour) != dark
+    page.reload()
+    page.wait_for_selector("h1")
+    assert page.evaluate(colour) != dark, "the choice is remembered"
+    page.get_by_role("button", name="Dark").click()
+    assert page.evaluate(colour) == dark
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_nothing_is_wider_than_the_page(page: Page, address: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 740})
+    for language in ("en", "zh"):
+        visit(page, address, f"lang={language}")
+        for title in chapters(page):
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (title, language)
+
+
+def test_a_large_report_is_compressed(page: Page, report: dict[str, Any], tmp_path: Path) -> None:
+    long = {"en": "x" * 1_000_001, "zh": ""}
+    file = tmp_path / "large.html"
+    file.write_text(html({**report, "texts": {"padding": long}}), encoding="utf-8")
+    assert file.stat().st_size < 1_000_000
+    visit(page, file.as_uri(), "chapter=add&lang=en")
+    assert page.locator(".stepbar").count() == 1
+
+
+def test_one_watch_needs_no_start(page: Page, report: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "one.html"
+    file.write_text(html({"version": "0", "watches": report["watches"][:1]}), encoding="utf-8")
+    visit(page, file.as_uri(), "")
+    assert "Addition" in page.locator("h1").inner_text()
+    assert page.locator(".chooser").count() == 0
+
+
+def test_texts_and_scripts_have_the_same_keys() -> None:
+    source = "\n".join(modules().values())
+    keys = {key.removeprefix("view.") for key in texts_of_the_view()}
+    asked = set(re.findall(r"""\b(?:say|prose)\(\s*["']([\w-]+)["']""", source))
+    assert asked <= keys
+    written = {"needs-javascript"} | set(re.findall(r"""["'`]([\w-]+)["'`]""", source))
+    made = [
+        f"{re.escape(a)}.+{re.escape(b)}" for a, b in re.findall(r"`([\w-]*)\$\{[^}]+\}([\w-]*)`", source)
+    ]
+    patterns = [pattern for pattern in made if pattern != ".+"]
+    assert [key for key in keys - written if not any(re.fullmatch(one, key) for one in patterns)] == []
+
+
+def test_modules_are_joined_in_the_order_of_their_imports() -> None:
+    sources = {
+        "a.js": 'import { one } from "./b.js";\nexport function two() {\n  return one + 1;\n}\n',
+        "b.js": "export const one = 1;\n",
+    }
+    script = joined(sources)
+    assert script.index("// b.js") < script.index("// a.js")
+    assert 'const { one } = modules["b.js"];' in script
+    assert 'modules["a.js"] = { two };' in block("a.js", sources["a.js"])
+
+
+def test_json_is_escaped_or_compressed() -> None:
+    assert packed('"</script>\u2028"') == ("json", '"\\u003c/script\\u003e\\u2028"')
+    assert packed(" " * 1_000_001)[0] == "gzip"
+
+
+def test_steps_between_keep_the_curves_only(report: dict[str, Any]) -> None:
+    first, second = slim(report["watches"][0])["steps"][:2]
+    assert first == report["watches"][0]["steps"][0]
+    assert set(second) == {"step", "loss", "reward", "output", "parameters"}
