@@ -131,9 +131,7 @@ class Evaluated:
         }
         scales: dict[str, Any] = {"g": np.array([self.scales[name] for name in gradients])}
         for state in program.states:
-            flat = np.array(
-                [moment.states[state][array][place] for _, array, place in self.parameters], dtype=float
-            )
+            flat = np.array([moment.states[state][array][place] for _, array, place in self.parameters], dtype=float)
             values[state] = flat if program.level(state) == "parameter" else np.float64(flat[0])
         for line in program.lines:
             self._compute(line, line.name, values, scales, settings)
@@ -169,9 +167,7 @@ class Step:
         do*sigmoid(z1)*(1 - sigmoid(z1))
     """
 
-    def __init__(
-        self, experiment: Experiment, moment: Moment, sample: int = 0, plant: str | None = None
-    ) -> None:
+    def __init__(self, experiment: Experiment, moment: Moment, sample: int = 0, plant: str | None = None) -> None:
         self.experiment, self.moment, self.sample = experiment, moment, sample
         self.evaluated = Evaluated(experiment, moment, plant)
 
@@ -244,9 +240,7 @@ class Step:
             if line.level == "step":
                 found.append(self._update(line, "", 0))
         for index, (parameter, _, _) in enumerate(self.evaluated.parameters):
-            found += [
-                self._update(line, parameter, index) for line in program.lines if line.level == "parameter"
-            ]
+            found += [self._update(line, parameter, index) for line in program.lines if line.level == "parameter"]
         return found
 
     def _update(self, line: Line, parameter: str, index: int) -> Equation:
@@ -311,10 +305,7 @@ def substituted(tree: Tree, values: Mapping[str, Any], index: int) -> str:
     if isinstance(tree, Apply) and tree.function == "+":
         pieces = [substituted(term, values, index) if _aggregate(term) else None for term in tree.arguments]
         if any(pieces):
-            plain = [
-                piece or _shown(term, values, index)
-                for piece, term in zip(pieces, tree.arguments, strict=True)
-            ]
+            plain = [piece or _shown(term, values, index) for piece, term in zip(pieces, tree.arguments, strict=True)]
             return " + ".join(plain)
     if _aggregate(tree):
         return _spread(tree, values)

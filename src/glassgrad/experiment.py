@@ -69,9 +69,7 @@ class Experiment:
         if self.clip is not None:
             _within("clip", self.clip, 1e-12, 1e12)
         if self.precision not in ("single", "double"):
-            raise ExperimentError(
-                "experiment.choice", setting="precision", known="single, double", came=self.precision
-            )
+            raise ExperimentError("experiment.choice", setting="precision", known="single, double", came=self.precision)
         if self.fresh and self.batch is not None:
             raise ExperimentError("experiment.fresh_batch", samples=self.samples)
 
@@ -103,6 +101,4 @@ def unknown_setting(name: str) -> ExperimentError:
 
 def _within(setting: str, value: float, low: float, high: float) -> None:
     if isinstance(value, bool) or not low <= value <= high:
-        raise ExperimentError(
-            "experiment.range", setting=setting, low=f"{low:g}", high=f"{high:.10g}", came=value
-        )
+        raise ExperimentError("experiment.range", setting=setting, low=f"{low:g}", high=f"{high:.10g}", came=value)

@@ -28,13 +28,11 @@ def initial_parameters(init: str, network: Network, seed: int) -> "dict[str, tor
     import torch
 
     generator = torch.Generator().manual_seed(seed)
-    return {
-        name: tensor
-        for layer in network.layers
-        for name, tensor in zip(
-            (f"W{layer}", f"b{layer}"), _layer(init, network, layer, generator), strict=True
-        )
-    }
+    found: dict[str, torch.Tensor] = {}
+    for layer in network.layers:
+        found[f"W{layer}"], found[f"b{layer}"] = _layer(init, network, layer, generator)
+    starts = {name: torch.tensor(start, dtype=torch.float32) for name, start in network.starts().items()}
+    return found | starts
 
 
 def _layer(

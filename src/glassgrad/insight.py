@@ -87,7 +87,7 @@ def units(experiment: Experiment, parameters: Parameters) -> Units:
     for layer in of.network.layers[:-1]:
         for i in of.network.units(layer):
             name = f"a{layer}_{i + 1}"
-            slope = _slope(of.activation, seen[of.network.sum_name(layer, i)])
+            slope = _slope(of.activation, layer, parameters, seen[of.network.sum_name(layer, i)])
             if np.all(seen[name] == 0):
                 dead.append(name)
             elif np.all(np.abs(slope) < FLAT):
@@ -95,9 +95,10 @@ def units(experiment: Experiment, parameters: Parameters) -> Units:
     return Units(tuple(dead), tuple(saturated))
 
 
-def _slope(activation: Formula, z: Floats) -> Floats:
-    values = {"z": z, **activation.numbers}
-    return np.array(np.broadcast_to(evaluate(derivative(activation.tree, "z"), values), z.shape))
+def _slope(activation: Formula, layer: int, parameters: Parameters, z: Floats) -> Floats:
+    learned = {f"{name}{layer}": float(parameters[f"{name}{layer}"]) for name in activation.learned}
+    values = {"z": z, **activation.numbers, **learned}
+    return np.array(np.broadcast_to(evaluate(derivative(activation.in_layer(layer), "z"), values), z.shape))
 
 
 def slopes(experiment: Experiment, parameters: Parameters, inputs: Floats) -> list[Slope]:
@@ -108,12 +109,12 @@ def slopes(experiment: Experiment, parameters: Parameters, inputs: Floats) -> li
     of = method(experiment)
     seen = forward(experiment, parameters, inputs)
     last = of.network.last
-    steep = _slope(of.output_activation, seen[of.network.sum_name(last, 0)])[:, None]  # (n, 1)
+    steep = _slope(of.output_activation, last, parameters, seen[of.network.sum_name(last, 0)])[:, None]  # (n, 1)
     for layer in reversed(of.network.layers):
         steep = steep @ np.asarray(parameters[f"W{layer}"], dtype=np.float64)  # (n, units below)
         if layer > 1:
             z = [seen[of.network.sum_name(layer - 1, i)] for i in of.network.units(layer - 1)]
-            steep = steep * np.stack([_slope(of.activation, one) for one in z], axis=1)
+            steep = steep * np.stack([_slope(of.activation, layer - 1, parameters, one) for one in z], axis=1)
     intercept = seen["o"] - np.sum(steep * inputs, axis=1)
     return [
         Slope(tuple(map(float, x)), tuple(map(float, s)), float(b))
@@ -134,7 +135,7 @@ def errors(experiment: Experiment, parameters: Parameters, inputs: Floats) -> Fl
 
 
 def squares(of: Method) -> list[tuple[str, Floats]]:
-    """Questions laid out as a square, x1 down and x2 across, of shape (rows, columns, inputs); one for each third input.
+    """Questions laid out as a square (rows x1, columns x2, inputs); one square for each value of a third input.
 
     Nothing if the task has not two whole-number inputs (and at most one more).
     """

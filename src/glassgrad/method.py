@@ -1,18 +1,20 @@
 """A method: an experiment's formulas, read, named and checked for whether they fit together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
+from glassgrad.draws import Floats
 from glassgrad.errors import ExperimentError, FormulaError
 from glassgrad.experiment import Experiment
 from glassgrad.formula.adjoint import adjoints
 from glassgrad.formula.evaluate import evaluate
-from glassgrad.formula.lines import Level, Line, Program, read_lines, reads, split_lines
+from glassgrad.formula.lines import Level, Line, Program, read_lines, read_params, reads, split_lines
 from glassgrad.formula.parser import parse
-from glassgrad.formula.tree import Symbol, Tree, symbols
+from glassgrad.formula.tree import Number, Symbol, Tree, substitute, symbols
 from glassgrad.locale import Text, text
 from glassgrad.network import Network
 from glassgrad.table_file import read_table
@@ -26,19 +28,29 @@ from glassgrad.tables.row import Row, Table, find
 from glassgrad.tables.tasks import TASKS
 from glassgrad.task import Task
 
+_TAKEN = {"W", "b", "z", "a", "x", "o", "t", "L", "g", "w", "keep", "step"}  # names that a learned number may not have
 _DEFAULTS = {"policy": {"sigma": 0.5}, "optimizer": {"lr": 0.01}}
 
 
 @dataclass(frozen=True)
 class Formula:
-    """One formula in place: its row, its tree, its numbers."""
+    """One formula in place: its row, its tree, its numbers, and (of an activation) the numbers that it learns.
+
+    fixed: settings that stand in the tree as plain numbers.
+    """
 
     row: Row
     tree: Tree
+    learned: Mapping[str, float] = field(default_factory=dict)
+    fixed: tuple[str, ...] = ()
+
+    def in_layer(self, layer: int) -> Tree:
+        """The formula with its learned numbers called by the layer's names: p becomes p1."""
+        return substitute(self.tree, {name: Symbol(f"{name}{layer}") for name in self.learned})
 
     @property
     def numbers(self) -> Mapping[str, float]:
-        return self.row.numbers
+        return {name: value for name, value in self.row.numbers.items() if name not in self.fixed}
 
 
 @dataclass(frozen=True)
@@ -80,7 +92,6 @@ class Method:
         return self.network.sum_name(self.network.last, 0) if self.linear_output else "o"
 
 
-@lru_cache(maxsize=256)
 def method(experiment: Experiment) -> Method:
     """Read an experiment's formulas and check that they fit together.
 
@@ -92,9 +103,24 @@ def method(experiment: Experiment) -> Method:
         >>> [str(line) for line in method(shipped("add")).backward]
         ['do = 2*(o - t)']
     """
+    return _method(experiment, experiment.data and _changed(experiment.data))
+
+
+def _changed(file: str) -> int:
+    """When a file was last written, so that an edited one is read again; 0 if there is none (reading it says so)."""
+    try:
+        return Path(file).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=256)
+def _method(experiment: Experiment, written: int | None) -> Method:
     notes: list[Text] = []
     task = task_of(experiment)
-    network = _network(experiment, task)
+    hidden = _formula("activation", ACTIVATIONS, experiment.activation, ("z",))
+    output = _apart(_formula("output activation", ACTIVATIONS, experiment.output_activation, ("z",)), hidden)
+    network = Network(_sizes(experiment, task), (tuple(hidden.learned.items()), tuple(output.learned.items())))
     pieces = _pieces(experiment, notes)
     given = _given(task)
     program = _program(pieces, given)
@@ -103,8 +129,8 @@ def method(experiment: Experiment) -> Method:
     found = Method(
         task=task,
         network=network,
-        activation=_formula("activation", ACTIVATIONS, experiment.activation, ("z",)),
-        output_activation=_formula("output activation", ACTIVATIONS, experiment.output_activation, ("z",)),
+        activation=hidden,
+        output_activation=output,
         program=program,
         pieces=pieces,
         numbers={key: value for row in pieces.values() for key, value in row.numbers.items()},
@@ -114,9 +140,7 @@ def method(experiment: Experiment) -> Method:
         if experiment.regulariser
         else None,
         optimizer=optimizer_row,
-        optimizer_program=_lines(
-            "optimizer", optimizer_row, {"w": "parameter", "g": "parameter", "step": "step"}, "w"
-        ),
+        optimizer_program=_lines("optimizer", optimizer_row, {"w": "parameter", "g": "parameter", "step": "step"}, "w"),
         notes=(),
     )
     notes += _fit(experiment, found)
@@ -155,22 +179,18 @@ def task_of(experiment: Experiment) -> Task:
         except FormulaError as error:
             raise error.within("truth") from None
         template = task.template if experiment.data else ", ".join(f"{{{name}}}" for name in task.names)
-        task = replace(
-            task, truth=experiment.truth, template=template, reading=text("task.own")
-        )
+        task = replace(task, truth=experiment.truth, template=template, reading=text("task.own"))
     return task
 
 
-def _network(experiment: Experiment, task: Task) -> Network:
+def _sizes(experiment: Experiment, task: Task) -> tuple[int, ...]:
     sizes = experiment.network
     if sizes[0] != len(task.inputs):
         fix = "-".join(map(str, (len(task.inputs), *sizes[1:])))
-        raise ExperimentError(
-            "experiment.inputs", came=sizes[0], expected=len(task.inputs), task=task.name, fix=fix
-        )
+        raise ExperimentError("experiment.inputs", came=sizes[0], expected=len(task.inputs), task=task.name, fix=fix)
     if sizes[-1] != 1:
         raise ExperimentError("experiment.outputs", came=sizes[-1], fix="-".join(map(str, (*sizes[:-1], 1))))
-    return Network(sizes)
+    return sizes
 
 
 def _pieces(experiment: Experiment, notes: list[Text]) -> dict[str, Row]:
@@ -200,8 +220,7 @@ def _defaulted(kind: str, row: Row, notes: list[Text]) -> Row:
         if name not in assigned and any(name in symbols_of(line) for line in split_lines(row.formula))
     }
     notes.extend(
-        text("experiment.default_number", piece=kind, name=name, value=value)
-        for name, value in wanted.items()
+        text("experiment.default_number", piece=kind, name=name, value=value) for name, value in wanted.items()
     )
     return replace(row, numbers=wanted)
 
@@ -216,9 +235,21 @@ def symbols_of(line: str) -> set[str]:
 def _formula(kind: str, rows: Table, asked: str, names: tuple[str, ...]) -> Formula:
     row = _row(kind, rows, asked)
     try:
-        return Formula(row, parse(row.formula, (*names, *row.numbers)))
+        learned, formula = read_params(row.formula) if names == ("z",) else ({}, row.formula)
+        taken = next((name for name in learned if name in _TAKEN or not name.isalpha()), None)
+        if taken:
+            raise FormulaError("formula.param_name", formula=formula, position=1, name=taken)
+        return Formula(row, parse(formula, (*names, *row.numbers, *learned)), learned)
     except FormulaError as error:
         raise error.within(kind) from None
+
+
+def _apart(output: Formula, hidden: Formula) -> Formula:
+    """The output's activation; settings that the hidden layers have by the same name become plain numbers in it."""
+    same = {name: Number(value) for name, value in output.numbers.items() if name in hidden.numbers}
+    if not same:
+        return output
+    return Formula(output.row, substitute(output.tree, same), output.learned, fixed=tuple(same))
 
 
 def _given(task: Task) -> dict[str, Level]:
@@ -282,7 +313,9 @@ def _fit(experiment: Experiment, found: Method) -> list[Text]:
         raise ExperimentError("experiment.bernoulli_range", activation=name, low=low, high=high)
     if logs and low < 0:
         raise ExperimentError("experiment.log_negative", activation=name, low=low)
-    truth = found.task.true(found.task.domain())
+    truth = _finite_truth(found.task)
+    if experiment.fresh and experiment.data is not None:
+        raise ExperimentError("experiment.fresh_data")
     if "logp" not in used and (float(np.min(truth)) < low - 1e-6 or float(np.max(truth)) > high + 1e-6):
         notes.append(
             text(
@@ -301,10 +334,27 @@ def _fit(experiment: Experiment, found: Method) -> list[Text]:
     return notes
 
 
+def _finite_truth(task: Task) -> Floats:
+    """The truth of every question.
+
+    Raises:
+        ExperimentError: it is not finite for some question.
+    """
+    domain = task.domain()
+    truth = task.true(domain)
+    bad = ~np.isfinite(truth)
+    if bad.any():
+        at = int(np.argmax(bad))
+        raise ExperimentError(
+            "experiment.truth_infinite", truth=task.truth, value=truth[at], question=task.question(tuple(domain[at]))
+        )
+    return truth
+
+
 def _range(activation: Formula) -> tuple[float, float]:
     """The least and the largest value over z from -100 to 100; infinite where it goes far beyond a million."""
     z = np.concatenate([np.linspace(-100, 100, 2001), np.linspace(-5, 5, 2001), [-1e9, 1e9]])
-    values = np.broadcast_to(evaluate(activation.tree, {"z": z, **activation.numbers}), z.shape)
+    values = np.broadcast_to(evaluate(activation.tree, {"z": z, **activation.numbers, **activation.learned}), z.shape)
     values = values[~np.isnan(values)]
     if not values.size:
         return -np.inf, np.inf
@@ -316,8 +366,7 @@ def _logs_output(tree: Tree) -> bool:
     from glassgrad.formula.tree import Apply, walk
 
     return any(
-        isinstance(part, Apply) and part.function == "log" and part.arguments == (Symbol("o"),)
-        for part in walk(tree)
+        isinstance(part, Apply) and part.function == "log" and part.arguments == (Symbol("o"),) for part in walk(tree)
     )
 
 

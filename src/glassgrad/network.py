@@ -3,13 +3,20 @@
 Layer by layer: z1_i = Σ W1[i][j]*x_j + b1[i], a1_i = activation(z1_i), and so on; the last layer's sum is the output.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+
+Learned = tuple[tuple[str, float], ...]
+"""The numbers that an activation learns, each with the value where it starts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
     """How many numbers enter, and how many units each layer has: 2-5-1 is `Network((2, 5, 1))`.
+
+    learned: the numbers that each hidden layer's activation learns, and those of the output's: p becomes p1, p2, ….
 
     Example:
         >>> net = Network((2, 5, 1))
@@ -18,6 +25,7 @@ class Network:
     """
 
     sizes: tuple[int, ...]
+    learned: tuple[Learned, Learned] = ((), ())
 
     @property
     def layers(self) -> range:
@@ -39,12 +47,23 @@ class Network:
         for layer in self.layers:
             found[f"W{layer}"] = (self.sizes[layer], self.sizes[layer - 1])
             found[f"b{layer}"] = (self.sizes[layer],)
+            found |= {f"{name}{layer}": () for name in self.learned_in(layer)}
         return found
+
+    def learned_in(self, layer: int) -> tuple[str, ...]:
+        """The names of the numbers that a layer's activation learns."""
+        return tuple(name for name, _ in self.learned[layer == self.last])
+
+    def starts(self) -> dict[str, float]:
+        """Where the numbers that activations learn start: p1, p2, …"""
+        return {f"{name}{layer}": start for layer in self.layers for name, start in self.learned[layer == self.last]}
 
     @property
     def count(self) -> int:
         """How many numbers are learned."""
-        return sum(self.sizes[layer] * (self.sizes[layer - 1] + 1) for layer in self.layers)
+        return sum(
+            self.sizes[layer] * (self.sizes[layer - 1] + 1) + len(self.learned_in(layer)) for layer in self.layers
+        )
 
     def sum_name(self, layer: int, unit: int) -> str:
         """z1_1, …; the output is z2 alone where it is one number."""
@@ -70,8 +89,10 @@ class Network:
                 for source in range(self.sizes[layer - 1]):
                     yield self.weight_name(layer, unit, source), f"W{layer}", (unit, source)
                 yield self.bias_name(layer, unit), f"b{layer}", (unit,)
+            for name in self.learned_in(layer):
+                yield f"{name}{layer}", f"{name}{layer}", ()
 
 
 def gradient_name(parameter: str) -> str:
-    """dW1_1_x1 for W1_1_x1, dB1_1 for b1_1."""
-    return "dB" + parameter[1:] if parameter.startswith("b") else "d" + parameter
+    """dW1_1_x1 for W1_1_x1, dB1_1 for b1_1, dp1 for p1."""
+    return "dB" + parameter[1:] if re.fullmatch(r"b\d+_\d+", parameter) else "d" + parameter

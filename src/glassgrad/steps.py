@@ -51,7 +51,7 @@ def quantities(experiment: Experiment) -> tuple[Quantity, ...]:
         *_forward(of, dropout),
         *_objective(of),
         *_backward(of, dropout),
-        *_gradients(of),
+        *_gradients(of, dropout),
         *_clipping(of, clip),
     )
     return tuple(found)
@@ -78,11 +78,11 @@ def _forward(of: Method, dropout: bool) -> Iterator[Quantity]:
             z = net.sum_name(layer, i)
             yield _make(z, weighted_sum(of, layer, i), "sample", "forward", f"z{layer}")
             if layer < net.last:
-                a = substitute(of.activation.tree, {"z": Symbol(z)})
+                a = substitute(of.activation.in_layer(layer), {"z": Symbol(z)})
                 kept = chain("*", (a, Symbol(f"keep{layer}_{i + 1}"))) if dropout else a
                 yield _make(f"a{layer}_{i + 1}", kept, "sample", "forward", f"a{layer}")
     if not of.linear_output:
-        o = substitute(of.output_activation.tree, {"z": Symbol(net.sum_name(net.last, 0))})
+        o = substitute(of.output_activation.in_layer(net.last), {"z": Symbol(net.sum_name(net.last, 0))})
         yield _make("o", o, "sample", "forward", "o")
 
 
@@ -103,9 +103,7 @@ def _objective(of: Method) -> Iterator[Quantity]:
     if of.regulariser is not None:
         names = [name for name, array, _ in of.network.parameters() if array.startswith("W")]
         for name in names:
-            yield _make(
-                f"R_{name}", substitute(of.regulariser.tree, {"w": Symbol(name)}), "step", "objective", "R"
-            )
+            yield _make(f"R_{name}", substitute(of.regulariser.tree, {"w": Symbol(name)}), "step", "objective", "R")
         loss = chain("+", (loss, *(Symbol(f"R_{name}") for name in names)))
     yield _make("L", loss, "step", "objective", "L")
 
@@ -122,7 +120,7 @@ def _backward(of: Method, dropout: bool) -> Iterator[Quantity]:
     if not of.backward:
         yield _make(f"d{last}", ZERO, "sample", "backward", f"dz{net.last}")
     elif not of.linear_output:
-        slope = _slope(of.output_activation.tree, last)
+        slope = _slope(of.output_activation.in_layer(net.last), last)
         yield _make(f"d{last}", multiply((Symbol("do"), slope)), "sample", "backward", f"dz{net.last}")
     for layer in reversed(net.layers[:-1]):
         for i in net.units(layer):
@@ -139,20 +137,18 @@ def _hidden_backward(of: Method, layer: int, unit: int, dropout: bool) -> Iterat
     arriving = chain(
         "+",
         tuple(
-            Apply(
-                "*", (Symbol(f"d{net.sum_name(layer + 1, k)}"), Symbol(net.weight_name(layer + 1, k, unit)))
-            )
+            Apply("*", (Symbol(f"d{net.sum_name(layer + 1, k)}"), Symbol(net.weight_name(layer + 1, k, unit))))
             for k in net.units(layer + 1)
         ),
     )
     a, z = f"a{layer}_{unit + 1}", net.sum_name(layer, unit)
     yield _make(f"d{a}", arriving, "sample", "backward", f"da{layer}")
     kept = (Symbol(f"keep{layer}_{unit + 1}"),) if dropout else ()
-    through = multiply((Symbol(f"d{a}"), *kept, _slope(of.activation.tree, z)))
+    through = multiply((Symbol(f"d{a}"), *kept, _slope(of.activation.in_layer(layer), z)))
     yield _make(f"d{z}", through, "sample", "backward", f"dz{layer}")
 
 
-def _gradients(of: Method) -> Iterator[Quantity]:
+def _gradients(of: Method, dropout: bool) -> Iterator[Quantity]:
     """Each parameter's gradient: the mean over the samples, and the regulariser's share."""
     net = of.network
     for layer in net.layers:
@@ -167,9 +163,23 @@ def _gradients(of: Method) -> Iterator[Quantity]:
                     else substitute(derivative(of.regulariser.tree, "w"), {"w": Symbol(weight)})
                 )
                 yield _make(f"d{weight}", add((mean, share)), "step", "gradient", f"dW{layer}")
-            yield _make(
-                gradient_name(net.bias_name(layer, i)), Apply("mean", (dz,)), "step", "gradient", f"dB{layer}"
-            )
+            yield _make(gradient_name(net.bias_name(layer, i)), Apply("mean", (dz,)), "step", "gradient", f"dB{layer}")
+        yield from _learned(of, layer, dropout)
+
+
+def _learned(of: Method, layer: int, dropout: bool) -> Iterator[Quantity]:
+    """The gradients of the numbers that a layer's activation learns: p acts in every unit of the layer."""
+    net, final = of.network, layer == of.network.last
+    tree = (of.output_activation if final else of.activation).in_layer(layer)
+    for name in net.learned_in(layer):
+        effect, terms = derivative(tree, f"{name}{layer}"), []
+        for i in net.units(layer) if of.backward else ():
+            arriving = Symbol("do" if final else f"da{layer}_{i + 1}")
+            kept = (Symbol(f"keep{layer}_{i + 1}"),) if dropout and not final else ()
+            terms.append(multiply((arriving, *kept, substitute(effect, {"z": Symbol(net.sum_name(layer, i))}))))
+        gradient = f"d{name}{layer}"
+        total = add(terms)
+        yield _make(gradient, Apply("mean", (total,)) if total != ZERO else ZERO, "step", "gradient", gradient)
 
 
 def _clipping(of: Method, clip: float | None) -> Iterator[Quantity]:
@@ -182,9 +192,7 @@ def _clipping(of: Method, clip: float | None) -> Iterator[Quantity]:
     share = Apply("/", (Symbol("clip"), Apply("+", (Symbol("norm"), Number(1e-6)))))
     yield _make("shrink", Apply("min", (ONE, share)), "step", "gradient", "shrink")
     for name in names:
-        yield _make(
-            f"g_{name[1:]}", Apply("*", (Symbol(name), Symbol("shrink"))), "step", "gradient", "clipped"
-        )
+        yield _make(f"g_{name[1:]}", Apply("*", (Symbol(name), Symbol("shrink"))), "step", "gradient", "clipped")
 
 
 def update_name(name: str, parameter: str) -> str:

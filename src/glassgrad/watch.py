@@ -87,9 +87,7 @@ class Watch:
     @cached_property
     def tests(self) -> tuple[Answer, ...]:
         """The asked questions, answered by the final network."""
-        inputs = np.array(self.asked or self.of.task.asked, dtype=np.float64).reshape(
-            -1, len(self.of.task.inputs)
-        )
+        inputs = np.array(self.asked or self.of.task.asked, dtype=np.float64).reshape(-1, len(self.of.task.inputs))
         truth, given = self.of.task.true(inputs), answers(self.experiment, self.record.final, inputs)
         return tuple(
             Answer(self.of.task.question(tuple(x)), tuple(map(float, x)), float(t), float(a))
@@ -169,19 +167,17 @@ def _outputs(record: Record, sample: int) -> Floats:
     x = (
         np.array([record.batch(int(step))[0][sample] for step in kept])
         if record.experiment.fresh or record.experiment.batch
-        else np.broadcast_to(
-            record.inputs[min(sample, len(record.inputs) - 1)], (len(kept), record.inputs.shape[-1])
-        )
+        else np.broadcast_to(record.inputs[min(sample, len(record.inputs) - 1)], (len(kept), record.inputs.shape[-1]))
     )
     from glassgrad.formula.evaluate import evaluate
 
     value = x[:, :, None]  # (steps, units, 1)
     for layer in of.network.layers:
-        value = (
-            record.parameters[f"W{layer}"][rows] @ value + record.parameters[f"b{layer}"][rows][:, :, None]
-        )
+        value = record.parameters[f"W{layer}"][rows] @ value + record.parameters[f"b{layer}"][rows][:, :, None]
         activation = of.activation if layer < of.network.last else of.output_activation
-        value = np.broadcast_to(evaluate(activation.tree, {"z": value, **activation.numbers}), value.shape)
+        learned = {f"{n}{layer}": record.parameters[f"{n}{layer}"][rows][:, None, None] for n in activation.learned}
+        known = {"z": value, **activation.numbers, **learned}
+        value = np.broadcast_to(evaluate(activation.in_layer(layer), known), value.shape)
     found[kept - 1] = value[:, 0, 0]
     return found
 

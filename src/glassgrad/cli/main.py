@@ -61,6 +61,7 @@ def build() -> typer.Typer:
         help=say("cli.about"),
         no_args_is_help=True,
         add_completion=False,
+        pretty_exceptions_enable=False,
         rich_markup_mode=None,
         epilog=say("cli.language"),
         context_settings={"help_option_names": ["-h", "--help"]},

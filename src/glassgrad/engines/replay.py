@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glassgrad.engines.torch import Batch, Net, Objective, one_thread
+from glassgrad.engines.torch import DTYPES, Batch, Net, Objective, alone
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate, evaluate_torch
 from glassgrad.formula.parser import parse
@@ -26,17 +26,15 @@ def reference(experiment: Experiment, moment: Moment) -> tuple[Reference, Refere
     to something of one sample are times the number of samples, as everywhere.
     """
     of = method(experiment)
-    with one_thread():
+    with alone(experiment.precision):
         return _Replay(experiment, of, moment).run()
 
 
 class _Replay:
     def __init__(self, experiment: Experiment, of: Method, moment: Moment) -> None:
         self.experiment, self.of, self.moment = experiment, of, moment
-        self.dtype = torch.float32 if experiment.precision == "single" else torch.float64
-        parameters = {
-            name: torch.tensor(value, dtype=self.dtype) for name, value in moment.parameters.items()
-        }
+        self.dtype = DTYPES[experiment.precision]
+        parameters = {name: torch.tensor(value, dtype=self.dtype) for name, value in moment.parameters.items()}
         self.net = Net(of, parameters, self.dtype)
         self.batch = Batch(
             torch.tensor(moment.inputs, dtype=self.dtype),
@@ -82,11 +80,7 @@ class _Replay:
         }
         mean = lines["objective"].mean()
         nothing: tuple[Tensor | None, ...] = (None,) * len(wanted)
-        grads = (
-            torch.autograd.grad(mean, list(wanted.values()), allow_unused=True)
-            if mean.requires_grad
-            else nothing
-        )
+        grads = torch.autograd.grad(mean, list(wanted.values()), allow_unused=True) if mean.requires_grad else nothing
         net, found = self.of.network, {}
         for (name, value), grad in zip(wanted.items(), grads, strict=True):
             scaled = _numbers(torch.zeros_like(value) if grad is None else grad, units=True)
@@ -130,13 +124,10 @@ class _Replay:
             copy.grad = copy.detach().clone()
         norm = float(torch.nn.utils.clip_grad_norm_(copies, self.experiment.clip))
         clipped = {
-            name: _numbers(copy.grad, units=True)
-            for name, copy in zip(self.moment.gradients, copies, strict=True)
+            name: _numbers(copy.grad, units=True) for name, copy in zip(self.moment.gradients, copies, strict=True)
         }
         before = max(self.moment.gradients, key=lambda name: float(np.abs(self.moment.gradients[name]).max()))
-        at = np.unravel_index(
-            np.abs(self.moment.gradients[before]).argmax(), self.moment.gradients[before].shape
-        )
+        at = np.unravel_index(np.abs(self.moment.gradients[before]).argmax(), self.moment.gradients[before].shape)
         largest = float(self.moment.gradients[before][at])
         found |= {"norm": norm, "shrink": float(clipped[before][at]) / largest if largest else 1.0}
         return found | {
@@ -149,10 +140,7 @@ class _Replay:
         program, row = self.of.optimizer_program, self.of.optimizer
         kept = TORCH_STATES.get(row.name, TorchState()) if row.torch is not None else TorchState()
         clip = self.experiment.clip is not None
-        names = [
-            f"g_{gradient_name(n)[1:]}" if clip else gradient_name(n)
-            for n, _, _ in self.of.network.parameters()
-        ]
+        names = [f"g_{gradient_name(n)[1:]}" if clip else gradient_name(n) for n, _, _ in self.of.network.parameters()]
         values: Reference = {
             "w": self.flat(self.moment.parameters),
             "g": torch.tensor(np.array([found[n] for n in names])),

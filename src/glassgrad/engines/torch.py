@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from glassgrad.draws import Floats
 from glassgrad.engines.data import Data, draw
-from glassgrad.experiment import Experiment
+from glassgrad.experiment import Experiment, Precision
 from glassgrad.formula.evaluate import culprit, evaluate, evaluate_torch
-from glassgrad.formula.lines import Line, reads
+from glassgrad.formula.lines import Line
 from glassgrad.formula.tree import symbols
 from glassgrad.initial import initial_parameters
 from glassgrad.method import Formula, Method, method
@@ -26,6 +26,7 @@ from glassgrad.tables.optimizers import TORCH_STATES
 from glassgrad.tables.row import Callable as TorchCallable
 
 Progress = Callable[[int, int], None]
+DTYPES: dict[Precision, torch.dtype] = {"single": torch.float32, "double": torch.float64}
 
 
 def train(experiment: Experiment, *, every: int = 100, progress: Progress | None = None) -> Record:
@@ -40,19 +41,24 @@ def train(experiment: Experiment, *, every: int = 100, progress: Progress | None
         >>> train(shipped("knob").change(steps=3)).status
         'finished'
     """
-    with one_thread():
+    with alone(experiment.precision):
         return _Run(experiment, every).run(progress)
 
 
 @contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """PyTorch on one thread, for tiny tensors many times faster; the count is put back."""
-    threads = torch.get_num_threads()
+def alone(precision: Precision) -> Iterator[None]:
+    """PyTorch on one thread, for tiny tensors many times faster, in the run's precision; both are put back.
+
+    The default precision matters to NAdam, which keeps its running product in it.
+    """
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
     torch.set_num_threads(1)
+    torch.set_default_dtype(DTYPES[precision])
     try:
         yield
     finally:
         torch.set_num_threads(threads)
+        torch.set_default_dtype(dtype)
 
 
 def resolve(named: TorchCallable) -> Any:
@@ -63,15 +69,15 @@ def resolve(named: TorchCallable) -> Any:
     return found
 
 
-def activation(formula: Formula, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """An activation as PyTorch runs it."""
+def activation(formula: Formula, dtype: torch.dtype, learned: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
+    """An activation as PyTorch runs it, with the numbers that it learns."""
     if formula.row.torch is not None:
         found = resolve(formula.row.torch)
         ready: Callable[[Tensor], Tensor] = (
-            found(**formula.row.torch.arguments(formula.numbers)) if isinstance(found, type) else found
+            found(**formula.row.torch.arguments(formula.row.numbers)) if isinstance(found, type) else found
         )
         return ready
-    return lambda z: evaluate_torch(formula.tree, {"z": z, **formula.numbers}, dtype) + torch.zeros_like(z)
+    return lambda z: evaluate_torch(formula.tree, {"z": z, **formula.numbers, **learned}, dtype) + torch.zeros_like(z)
 
 
 class Net(nn.Module):
@@ -88,8 +94,21 @@ class Net(nn.Module):
                 linear.bias.copy_(parameters[f"b{layer}"])
             linears.append(linear)
         self.linears, self.layers = linears, nn.ModuleList(linears)
-        self.hidden = activation(of.activation, dtype)
-        self.output = None if of.linear_output else activation(of.output_activation, dtype)
+        self.learned = nn.ParameterDict(
+            {
+                f"{name}{layer}": nn.Parameter(parameters[f"{name}{layer}"].to(dtype).clone())
+                for layer in of.network.layers
+                for name in of.network.learned_in(layer)
+            }
+        )
+        self.network = of.network
+        self.hidden = [activation(of.activation, dtype, self.in_layer(layer)) for layer in of.network.layers[:-1]]
+        last = of.network.last
+        self.output = None if of.linear_output else activation(of.output_activation, dtype, self.in_layer(last))
+
+    def in_layer(self, layer: int) -> dict[str, Tensor]:
+        """The numbers that a layer's activation learns, by the names of its formula."""
+        return {name: self.learned[f"{name}{layer}"] for name in self.network.learned_in(layer)}
 
     def forward(self, x: Tensor, mask: Mapping[int, Tensor], seen: dict[str, Tensor] | None = None) -> Tensor:
         """The output for inputs of shape (n, inputs), of shape (n, 1); `seen` receives every z and a."""
@@ -99,7 +118,7 @@ class Net(nn.Module):
             if seen is not None:
                 seen[f"z{layer}"] = value
             if layer < last:
-                value = self.hidden(value)
+                value = self.hidden[layer - 1](value)
                 if layer in mask:
                     value = value * mask[layer]
                 if seen is not None:
@@ -108,12 +127,15 @@ class Net(nn.Module):
 
     def by_name(self) -> dict[str, nn.Parameter]:
         """W1, b1, W2, …"""
-        return {
-            f"{kind}{layer}": parameter
-            for layer, linear in enumerate(self.linears, 1)
-            for kind, parameter in (("W", linear.weight), ("b", linear.bias))
-            if isinstance(parameter, nn.Parameter)
-        }
+        found: dict[str, nn.Parameter] = {}
+        for layer, linear in enumerate(self.linears, 1):
+            found |= {f"W{layer}": linear.weight, f"b{layer}": linear.bias}  # type: ignore[dict-item]
+            found |= {name: self.learned[name] for name in self.learned if name in self.names(layer)}
+        return found
+
+    def names(self, layer: int) -> tuple[str, ...]:
+        """What a layer's learned numbers are called: p1."""
+        return tuple(f"{name}{layer}" for name in self.network.learned_in(layer))
 
 
 @dataclass
@@ -136,9 +158,7 @@ class Objective:
         self.of, self.dtype = of, dtype
         row = of.pieces["objective"]
         plain = row.torch is not None and "reward" not in of.pieces
-        self.criterion = (
-            resolve(row.torch)(**row.torch.arguments(row.numbers)) if plain and row.torch else None
-        )
+        self.criterion = resolve(row.torch)(**row.torch.arguments(row.numbers)) if plain and row.torch else None
         self.weights = of.regulariser
 
     def loss(
@@ -216,11 +236,7 @@ def _number(value: Any) -> float:
 
 
 def _doubles(value: Any) -> Any:
-    return (
-        value.detach().double().numpy()[:, 0]
-        if isinstance(value, Tensor) and value.dim() == 2
-        else _number(value)
-    )
+    return value.detach().double().numpy()[:, 0] if isinstance(value, Tensor) and value.dim() == 2 else _number(value)
 
 
 class OwnOptimizer:
@@ -242,9 +258,7 @@ class OwnOptimizer:
     def step(self) -> None:
         self.count += 1
         w = nn.utils.parameters_to_vector(self.parameters)
-        g = torch.cat(
-            [parameter.grad.reshape(-1) for parameter in self.parameters if parameter.grad is not None]
-        )
+        g = torch.cat([parameter.grad.reshape(-1) for parameter in self.parameters if parameter.grad is not None])
         values: dict[str, Any] = {
             "w": w,
             "g": g,
@@ -263,9 +277,7 @@ class OwnOptimizer:
         """A state, for each parameter."""
         value = self.states[name]
         return self.split(
-            value
-            if isinstance(value, Tensor)
-            else torch.full((sum(p.numel() for p in self.parameters),), value)
+            value if isinstance(value, Tensor) else torch.full((sum(p.numel() for p in self.parameters),), value)
         )
 
     def split(self, flat: Tensor) -> list[Tensor]:
@@ -280,9 +292,7 @@ class TorchOptimizer:
     def __init__(self, parameters: list[nn.Parameter], of: Method) -> None:
         assert of.optimizer.torch is not None
         self.parameters = parameters
-        self.optimizer = resolve(of.optimizer.torch)(
-            parameters, **of.optimizer.torch.arguments(of.optimizer.numbers)
-        )
+        self.optimizer = resolve(of.optimizer.torch)(parameters, **of.optimizer.torch.arguments(of.optimizer.numbers))
         self.kept = TORCH_STATES[of.optimizer.name].kept
         self.step = self.optimizer.step
 
@@ -358,11 +368,9 @@ class _Run:
 
     def __init__(self, experiment: Experiment, every: int) -> None:
         self.experiment, self.of = experiment, method(experiment)
-        self.dtype = torch.float32 if experiment.precision == "single" else torch.float64
+        self.dtype = DTYPES[experiment.precision]
         self.data: Data = draw(experiment, self.of)
-        self.net = Net(
-            self.of, initial_parameters(experiment.init, self.of.network, experiment.seed), self.dtype
-        )
+        self.net = Net(self.of, initial_parameters(experiment.init, self.of.network, experiment.seed), self.dtype)
         self.named = self.net.by_name()
         self.objective = Objective(self.of, self.dtype)
         self.optimizer = build_optimizer(list(self.named.values()), self.of)
@@ -372,9 +380,7 @@ class _Run:
         self.recorder = _Recorder(experiment, self.named, first, every)
         self.weights: list[Tensor] = [p for name, p in self.named.items() if name.startswith("W")]
         fixed = not experiment.fresh and experiment.batch is None and not experiment.dropout
-        self.fixed = (
-            self.batch_at(1) if fixed and self.data.noise is None and self.data.uniform is None else None
-        )
+        self.fixed = self.batch_at(1) if fixed and self.data.noise is None and self.data.uniform is None else None
 
     def batch_at(self, step: int) -> Batch:
         """What a step sees."""
@@ -392,10 +398,7 @@ class _Run:
             truth,
             None if data.noise is None else data.noise[step - 1, :n],
             None if data.uniform is None else data.uniform[step - 1, :n],
-            {
-                layer: torch.tensor(mask, dtype=self.dtype)
-                for layer, mask in masks(experiment, step, n).items()
-            },
+            {layer: torch.tensor(mask, dtype=self.dtype) for layer, mask in masks(experiment, step, n).items()},
         )
 
     def run(self, progress: Progress | None) -> Record:
@@ -491,6 +494,7 @@ class _Run:
                 {
                     "z": seen[f"z{self.of.network.last}"].double().numpy()[:, 0],
                     **self.of.output_activation.numbers,
+                    **{name: float(value) for name, value in self.net.in_layer(self.of.network.last).items()},
                 },
             )
             return f"{found} in the output activation"
@@ -526,16 +530,3 @@ class _Run:
 def first_states(of: Method) -> dict[str, float]:
     """The objective's own states before the first step."""
     return {name: float(evaluate(tree, {})) for name, tree in of.program.states.items()}
-
-
-__all__ = [
-    "Batch",
-    "Net",
-    "Objective",
-    "activation",
-    "build_optimizer",
-    "first_states",
-    "one_thread",
-    "reads",
-    "train",
-]

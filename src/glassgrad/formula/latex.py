@@ -100,8 +100,11 @@ def _is_sum(tree: Tree) -> bool:
 
 
 def _base(tree: Tree) -> str:
-    simple = isinstance(tree, Symbol) or (isinstance(tree, Number) and latex(tree).replace(".", "").isdigit())
-    return latex(tree) if simple else rf"\left({latex(tree)}\right)"
+    """What a power stands on, in brackets unless it is a name or a plain number."""
+    text = latex(tree)
+    name = isinstance(tree, Symbol) and not text.startswith(r"\frac")  # a derivative is written as a fraction
+    number = isinstance(tree, Number) and text.replace(".", "").isdigit()
+    return text if name or number else rf"\left({text}\right)"
 
 
 def _sum(terms: tuple[Tree, ...]) -> str:

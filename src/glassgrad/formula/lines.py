@@ -20,7 +20,7 @@ from glassgrad.formula.functions import AGGREGATES, CALLABLE, CONSTANTS
 from glassgrad.formula.parser import parse
 from glassgrad.formula.spelling import MAX_LENGTH, check_spelling, keyword_error
 from glassgrad.formula.text import show
-from glassgrad.formula.tree import Apply, Symbol, Tree, parts, replace, substitute, symbols
+from glassgrad.formula.tree import Apply, Number, Symbol, Tree, parts, replace, substitute, symbols
 
 Level = Literal["sample", "parameter", "step"]
 """What a line has one value for: each sample, each parameter, or the whole step."""
@@ -76,6 +76,27 @@ def split_lines(source: str) -> tuple[str, ...]:
         else:
             lines[-1] += sign
     return tuple(line.strip() for line in lines if line.strip())
+
+
+def read_params(source: str) -> tuple[dict[str, float], str]:
+    """The learned numbers that a text declares with `param name = number`, and the rest of the text.
+
+    Example:
+        >>> read_params("param p = 0.25; where(z > 0, z, p*z)")
+        ({'p': 0.25}, 'where(z > 0, z, p*z)')
+    """
+    params: dict[str, float] = {}
+    rest = []
+    for line in split_lines(source):
+        if not re.match(r"param\b", line):
+            rest.append(line)
+            continue
+        name, formula = _halves(line[5:].strip(), None)
+        start = parse(formula, ())
+        if not isinstance(start, Number):
+            raise FormulaError("formula.param_number", formula=line, position=1, name=name)
+        params[name] = start.value
+    return params, "; ".join(rest)
 
 
 def read_lines(source: str, given: Mapping[str, Level], result: str) -> Program:

@@ -69,9 +69,7 @@ def reward_is_reinforcement() -> Claim:
     through = shipped("add-through-reward")
     regression = through.change(reward=None, objective="mae")
     first, second = train(through), train(regression)
-    largest = max(
-        float(np.max(np.abs(first.parameters[name] - second.parameters[name]))) for name in first.parameters
-    )
+    largest = max(float(np.max(np.abs(first.parameters[name] - second.parameters[name]))) for name in first.parameters)
     verdict: Verdict = "false" if largest == 0 else "partly"
     measured = text("claims.reward.measured", steps=first.steps, largest=f"{largest:g}")
     return Claim(
@@ -124,9 +122,7 @@ def learned_to_add(add_runs: int = ADD_RUNS, tick: Tick | None = None) -> Claim:
     return Claim(text("claims.learned.claim"), verdict, measured, "glassgrad watch sub --ask '30 - 12'")
 
 
-def claims(
-    add_runs: int = ADD_RUNS, knob_runs: int = KNOB_RUNS, tick: Tick | None = None
-) -> tuple[Claim, ...]:
+def claims(add_runs: int = ADD_RUNS, knob_runs: int = KNOB_RUNS, tick: Tick | None = None) -> tuple[Claim, ...]:
     """All four, measured now."""
     return (
         weights_approach_one(add_runs, tick),

@@ -115,9 +115,7 @@ def _values(experiment: Experiment, of: Method, inputs: Any) -> dict[str, Any]:
 
 def _noise(seed: int) -> float:
     """The seed's first noise that is large enough to be seen."""
-    return next(
-        float(number) for number in normals(seed, "noise", np.array([1]), 64)[0, :, 0] if abs(number) > 0.5
-    )
+    return next(float(number) for number in normals(seed, "noise", np.array([1]), 64)[0, :, 0] if abs(number) > 0.5)
 
 
 __all__ = ["KINDS", "Feedback", "arriving", "feedback"]

@@ -46,9 +46,7 @@ def _entries(run: Watch, step: Step) -> Iterator[Entry]:
     yield from _optimizer(run, step)
 
 
-def _entry(
-    symbol: str, key: str, pytorch: str, shape: tuple[int, ...], numbers: Any, **values: object
-) -> Entry:
+def _entry(symbol: str, key: str, pytorch: str, shape: tuple[int, ...], numbers: Any, **values: object) -> Entry:
     return Entry(symbol, text(f"legend.{key}", **values), pytorch, shape, _some(numbers))
 
 
@@ -93,9 +91,7 @@ def _network(run: Watch, step: Step) -> Iterator[Entry]:
         yield _entry(
             f"a{layer}_i",
             "a_i",
-            f"a{layer} = {function}()(z{layer})"
-            if callable_ and "." in function
-            else f"a{layer} = {function}",
+            f"a{layer} = {function}()(z{layer})" if callable_ and "." in function else f"a{layer} = {function}",
             (n, net.sizes[layer]),
             [step.at(values[f"a{layer}_{i + 1}"]) for i in net.units(layer)],
             layer=layer,
@@ -133,11 +129,7 @@ def _lines(run: Watch, step: Step) -> Iterator[Entry]:
             )
     for line in run.of.program.lines:
         if line.name in _LINES and line.name in step.by_name:
-            pytorch = (
-                f"{line.name} = {step.equation(line.name).symbolic}"
-                if line.name != "logp"
-                else _LINES["logp"]
-            )
+            pytorch = f"{line.name} = {step.equation(line.name).symbolic}" if line.name != "logp" else _LINES["logp"]
             shape = (n, 1) if line.level == "sample" else (1,)
             yield _entry(line.name, line.name, pytorch, shape, step.at(values[line.name]))
     yield _entry("L", "L", "loss = …mean()", (1,), values["L"])
@@ -166,9 +158,7 @@ def _optimizer(run: Watch, step: Step) -> Iterator[Entry]:
         known = f"legend.{name}"
         meaning = text(known) if known in _KNOWN else text("legend.own_state", line=str(line))
         yield Entry(name, meaning, pytorch, (), _some(np.ravel(values[line.name])[:1]))
-    yield _entry(
-        "W1_1_x1_new …", "w_new", "optimizer.step()", step.moment.after["W1"].shape, step.moment.after["W1"]
-    )
+    yield _entry("W1_1_x1_new …", "w_new", "optimizer.step()", step.moment.after["W1"].shape, step.moment.after["W1"])
 
 
 _KNOWN = (

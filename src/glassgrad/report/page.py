@@ -11,9 +11,7 @@ from glassgrad.report.watch_json import dataclass_json, finite, watch_json
 from glassgrad.watch import Watch
 
 
-def page(
-    watches: Sequence[Watch], table: Sequence[Feedback] | None = None, claims: Sequence[Claim] = ()
-) -> str:
+def page(watches: Sequence[Watch], table: Sequence[Feedback] | None = None, claims: Sequence[Claim] = ()) -> str:
     """One self-contained HTML file: the runs, the kinds of feedback, the claims with their verdicts."""
     rows = feedback() if table is None else table
     return html(

@@ -46,7 +46,7 @@ def watch_json(run: Watch) -> dict[str, Any]:
             "passed": run.check.passed,
             "unchecked": list(run.check.unchecked),
         },
-        "sample": _sample(run),
+        "sample": _sample(run, run.shown[0]) if run.shown else None,
         "map": next(iter(maps(run)), None),
         "maps": maps(run),
         "units": dataclasses.asdict(run.units),
@@ -121,9 +121,10 @@ def _step(run: Watch, step: int) -> dict[str, Any]:
                 for name, values in record.parameters.items()
             }
         )
-    found["equations"] = (
-        [_equation(run, step, one) for one in run.step(step).equations] if step in run.shown else []
-    )
+    found["equations"] = []
+    if step in run.shown:
+        found["equations"] = [_equation(run, step, one) for one in run.step(step).equations]
+        found["sample"] = _sample(run, step)
     return found
 
 
@@ -152,15 +153,15 @@ def _mean_max(values: Any) -> dict[str, float]:
     return {"mean": float(values.mean()), "max": float(values.max())}
 
 
-def _sample(run: Watch) -> dict[str, Any] | None:
-    if not run.shown:
-        return None
-    moment = run.step(run.shown[0]).moment
-    place = run.sample
+def _sample(run: Watch, step: int) -> dict[str, Any]:
+    """The chosen sample at a step: which it is, what was asked and true, and its noise if there is any."""
+    moment, place = run.step(step).moment, run.sample
+    drawn = {"noise": moment.noise, "uniform": moment.uniform}
     return {
         "index": int(moment.places[place]),
         "inputs": moment.inputs[place].tolist(),
         "truth": float(moment.truth[place]),
+        **{name: float(values[place]) for name, values in drawn.items() if values is not None},
     }
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from rich.cells import cell_len
 
-from glassgrad.equations import Equation, Step, chain_of, plain_number
-from glassgrad.formula.text import number_text
+from glassgrad.equations import Equation, Step, chain_of, plain_number, substituted
+from glassgrad.formula.text import number_text, show
+from glassgrad.formula.tree import Symbol, substitute
 from glassgrad.graph import graph as computation_graph
 from glassgrad.graph import graph_text
 from glassgrad.insight import errors, forward, slopes
@@ -65,11 +66,7 @@ def _settings(run: Watch) -> Iterator[tuple[str, str]]:
         say(key, sizes=sizes, activation=of.activation.row.name, parameters=of.network.count),
     )
     data = of.task.data
-    truth = (
-        f"t = {of.task.truth}"
-        if of.task.truth
-        else say("report.from_data", column=data.label if data else "")
-    )
+    truth = f"t = {of.task.truth}" if of.task.truth else say("report.from_data", column=data.label if data else "")
     yield say("report.truth"), truth
     for kind in ("policy", "reward", "objective"):
         if kind in of.pieces and not (
@@ -120,17 +117,15 @@ def formulas(of: Method, parameters: Mapping[str, Any]) -> Iterator[Line]:
     for layer in net.layers:
         for i in _shown_units(net.sizes[layer]):
             weights = (
-                f"{parameters[f'W{layer}'][i, j]:.4f} * {net.source_name(layer, j)}"
-                for j in net.units(layer - 1)
+                f"{parameters[f'W{layer}'][i, j]:.4f} * {net.source_name(layer, j)}" for j in net.units(layer - 1)
             )
             yield "", f"{net.sum_name(layer, i)} = {' + '.join(weights)} + {parameters[f'b{layer}'][i]:.4f}"
         yield from _more_units(net.sizes[layer])
+        for name in net.learned_in(layer):
+            yield "", f"{name}{layer} = {float(parameters[f'{name}{layer}']):.4f}"
     if not of.linear_output:
-        formula = of.output_activation.row.formula.replace("z", net.sum_name(net.last, 0))
-        yield (
-            "",
-            f"o = {formula}" if not of.output_activation.row.own else f"o = f({net.sum_name(net.last, 0)})",
-        )
+        z = Symbol(net.sum_name(net.last, 0))
+        yield "", f"o = {show(substitute(of.output_activation.in_layer(net.last), {'z': z}))}"
 
 
 def gradient_lines(of: Method, gradients: Mapping[str, Any]) -> Iterator[Line]:
@@ -139,11 +134,12 @@ def gradient_lines(of: Method, gradients: Mapping[str, Any]) -> Iterator[Line]:
     for layer in net.layers:
         for i in _shown_units(net.sizes[layer]):
             pairs = (
-                f"d{net.weight_name(layer, i, j)} = {gradients[f'W{layer}'][i, j]:.4f}"
-                for j in net.units(layer - 1)
+                f"d{net.weight_name(layer, i, j)} = {gradients[f'W{layer}'][i, j]:.4f}" for j in net.units(layer - 1)
             )
             yield "", ", ".join(pairs)
             yield "", f"{gradient_name(net.bias_name(layer, i))} = {gradients[f'b{layer}'][i]:.4f}"
+        for name in net.learned_in(layer):
+            yield "", f"d{name}{layer} = {float(gradients[f'{name}{layer}']):.4f}"
         yield from _more_units(net.sizes[layer])
 
 
@@ -242,9 +238,6 @@ def after(run: Watch) -> Iterator[Line]:
 
 def worked_out(run: Watch, inputs: Any) -> Iterator[Line]:
     """One question through the final network, unit by unit."""
-    from glassgrad.equations import substituted
-    from glassgrad.formula.parser import parse
-
     of, net, final = run.of, run.of.network, run.record.final
     seen = forward(run.experiment, final, inputs[None, :])
     values: dict[str, Any] = {
@@ -261,13 +254,8 @@ def worked_out(run: Watch, inputs: Any) -> Iterator[Line]:
             yield "", line
         yield from _more_units(net.sizes[layer])
     if not of.linear_output:
-        z = net.sum_name(net.last, 0)
-        names = ("z", *of.output_activation.numbers)
-        shown = substituted(
-            parse(of.output_activation.row.formula, names),
-            {"z": values[z], **of.output_activation.numbers},
-            0,
-        )
+        tree = substitute(of.output_activation.in_layer(net.last), {"z": Symbol(net.sum_name(net.last, 0))})
+        shown = substituted(tree, {**values, **of.output_activation.numbers}, 0)
         yield "", f"  o = {shown} = {values['o']:.4f}"
 
 
