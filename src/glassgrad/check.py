@@ -143,9 +143,7 @@ def check_step(result: Check, evaluated: Evaluated) -> None:
     theirs, their_update = reference(evaluated.experiment, moment)
     for quantity in evaluated.quantities:
         name = quantity.name
-        result.add(
-            quantity.family, name, moment.step, evaluated.values[name], theirs[name], evaluated.scales[name]
-        )
+        result.add(quantity.family, name, moment.step, evaluated.values[name], theirs[name], evaluated.scales[name])
     parameters = [name for name, _, _ in evaluated.parameters]
     for line in evaluated.of.optimizer_program.lines:
         shown, scale, other = (

@@ -35,10 +35,10 @@ MEANT = {
 """What other programs call some settings, and what they are here."""
 
 
-def from_keywords(name: str, **settings: Any) -> Experiment:
+def from_keywords(name: str, /, **settings: Any) -> Experiment:
     """An experiment that ships, or one from a TOML file, with some settings changed.
 
-    name: a name of `glassgrad list`, or a file that ends in .toml.
+    name: one of `glassgrad list`, or a file that ends in .toml.
     settings: fields of an Experiment. `network` may be "2-5-1"; "none" takes away a reward, a clip, ….
         Where the task or the data change and the network is not given, it reads as many inputs as there are.
 
@@ -142,13 +142,7 @@ def _plain(name: str, value: Any) -> Any:
     if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
         value = value.item()
     if name == "network":
-        return (
-            network_sizes(value)
-            if isinstance(value, str)
-            else tuple(value)
-            if isinstance(value, list)
-            else value
-        )
+        return network_sizes(value) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
     optional = type(None) in get_args(get_type_hints(Experiment)[name])
     if optional and isinstance(value, str) and value.strip().lower() in ("none", ""):
         return None
@@ -185,9 +179,7 @@ def _refused(problem: Any, settings: Mapping[str, Any]) -> ExperimentError:
     if kind == "sizes":
         return ExperimentError("experiment.network", came=_shown(settings[name]))
     if kind == "choice" and isinstance(settings[name], str):
-        return ExperimentError(
-            "experiment.choice", setting=name, known="single, double", came=settings[name][:30]
-        )
+        return ExperimentError("experiment.choice", setting=name, known="single, double", came=settings[name][:30])
     return _wrong(name, settings[name], kind)
 
 

@@ -124,9 +124,7 @@ class Record:
             after={name: values[following] for name, values in self.parameters.items()},
             gradients={name: values[row] for name, values in self.gradients.items()},
             states={s: {name: values[row] for name, values in by.items()} for s, by in self.states.items()},
-            states_after={
-                s: {name: values[following] for name, values in by.items()} for s, by in self.states.items()
-            },
+            states_after={s: {name: values[following] for name, values in by.items()} for s, by in self.states.items()},
             lines={name: float(values[step - 1]) for name, values in self.lines.items()},
             lines_after={name: float(values[step]) for name, values in self.lines.items()},
             inputs=inputs,

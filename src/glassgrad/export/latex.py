@@ -88,9 +88,7 @@ def escaped(text: str) -> str:
         '50 \\% of a\\_1'
     """
     names = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
-    return re.sub(
-        r"[\\^~&%$#_{}]", lambda found: names.get(found[0], "\\" + found[0]), " ".join(text.split())
-    )
+    return re.sub(r"[\\^~&%$#_{}]", lambda found: names.get(found[0], "\\" + found[0]), " ".join(text.split()))
 
 
 def _indexed(of: Method, letter: str, layer: int) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from glassgrad.graph.model import Graph, Node
+from glassgrad.graph.model import Node
 from glassgrad.graph.style import CAPTION, CHINESE, FORMULA, MONO, SANS, SMALL
 from glassgrad.graph.words import caption, columns, heading, numbers, slope, wrapped
 from glassgrad.locale import Language, text
@@ -15,7 +15,10 @@ MOST_SIGNS, MOST_ROWS = 41, 5  # of a formula; what is longer stands in the box'
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of text: its class of the style sheet, its size, and how many of its first signs are the name, of its last the value."""
+    """A row of text: its class of the style sheet, and its size.
+
+    name: how many of its first signs are a name. value: how many of its last signs are a value.
+    """
 
     text: str
     style: str
@@ -79,9 +82,12 @@ def _shortened(found: list[str]) -> list[str]:
 
 def size(found: list[Row]) -> tuple[float, float]:
     """Width and height of a box."""
-    return (max(row.width for row in found) + 2 * PAD_X, round(sum(row.height for row in found) + 2 * PAD_Y, 1))
+    return (
+        max(row.width for row in found) + 2 * PAD_X,
+        round(sum(row.height for row in found) + 2 * PAD_Y, 1),
+    )
 
 
-def full(graph: Graph, node: Node) -> str:
+def full(node: Node) -> str:
     """The formula as it is, however long, for the box's title."""
     return f"{node.symbol} = {node.formula}" if node.formula else node.symbol

@@ -35,11 +35,12 @@ def graph(experiment: Experiment) -> Graph:
     of = method(experiment)
     drafts = [*layer_drafts(of, experiment.dropout > 0), *output_draft(of)]
     lines = _line_drafts(of, {draft.node.name for draft in drafts})
-    drafts += [*_given_drafts(of, drafts, lines), *lines, *_loss_drafts(of, lines)]
-    edges = flowing(tuple(_edges(drafts)), {d.node.name for d in drafts if d.node.kind == "parameter"})
+    drafts += [*_given_drafts(of, lines), *lines, *_loss_drafts(of, lines)]
+    output = of.output_name
+    edges = flowing(tuple(_edges(drafts, output)), {d.node.name for d in drafts if d.node.kind == "parameter"})
     nodes = slope_texts(of, tuple(draft.node for draft in drafts), edges)
-    output = of.output_name if of.output_name in {node.name for node in nodes} else f"z{of.network.last}"
-    return Graph(_hanging(nodes, edges, output), edges, output, arriving(of, edges))
+    through = {node.symbol for node in nodes if node.kind == "line" and node.derivative}
+    return Graph(_hanging(nodes, edges, output), edges, output, arriving(of, through))
 
 
 def _wanted(of: Method) -> set[str]:
@@ -54,11 +55,10 @@ def _line_drafts(of: Method, taken: set[str]) -> list[Draft]:
     next_values = {of.program.latest[state] for state in of.program.states}
     for line in of.program.lines:
         if line.name in wanted:
-            tree = substitute(line.tree, output)
             role = "next" if line.name in next_values else _ROLES.get(line.name, "line")
             name = _free(line.name, {*taken, "L", "R"})
-            node = Node(name, line.name, "line", role, show(tree), numbers=(line.name,))
-            found.append(Draft(node, tree))
+            node = Node(name, line.name, "line", role, show(substitute(line.tree, output)), numbers=(line.name,))
+            found.append(Draft(node, line.tree))
     return found
 
 
@@ -67,15 +67,14 @@ def _free(name: str, taken: set[str]) -> str:
     return name if name not in taken else _free(name + "'", taken)
 
 
-def _given_drafts(of: Method, network: Iterable[Draft], lines: Iterable[Draft]) -> list[Draft]:
+def _given_drafts(of: Method, lines: list[Draft]) -> list[Draft]:
     """What the lines read and nothing computes: the label, chance, states from the step before."""
-    known = {name for draft in (*network, *lines) for name in (draft.node.symbol, *draft.node.numbers)}
-    settings = {*of.numbers, *CONSTANTS}
+    known = {"o", *of.task.names, *(draft.node.symbol for draft in lines), *of.numbers, *CONSTANTS}
     wanted = dict.fromkeys(name for draft in lines for name in symbols(draft.tree or Symbol("t")))
     return [
         Draft(Node(name, name, "input", _GIVEN.get(name, "state"), numbers=(name,)))
         for name in wanted
-        if name not in known and name not in settings
+        if name not in known
     ]
 
 
@@ -84,7 +83,7 @@ def _loss_drafts(of: Method, lines: list[Draft]) -> list[Draft]:
     objective = next(draft.node for draft in lines if draft.node.symbol == "objective")
     loss = Node("L", "L", "loss", "loss", "mean(objective)", numbers=("L",))
     if of.regulariser is None:
-        return [Draft(loss, Symbol("objective"))]
+        return [Draft(loss, reads=((objective.name, None),))]
     weights = [f"W{layer}" for layer in of.network.layers]
     cost = Node("R", "R", "line", "regulariser", f"sum({show(of.regulariser.tree)})")
     loss = replace(loss, formula="mean(objective) + R")
@@ -93,10 +92,13 @@ def _loss_drafts(of: Method, lines: list[Draft]) -> list[Draft]:
             Draft(loss, reads=((objective.name, None), ("R", None)))]  # fmt: skip
 
 
-def _edges(drafts: list[Draft]) -> Iterable[Edge]:
+def _edges(drafts: list[Draft], output: str) -> Iterable[Edge]:
     """One edge for each node that another one reads, however many of its numbers it reads."""
-    home = {number: draft.node.name for draft in drafts for number in (draft.node.symbol, *draft.node.numbers)}
+    own = {draft.node.symbol: draft.node.name for draft in drafts if draft.node.kind in ("line", "input")}
+    inputs = {name: "x" for draft in drafts if draft.node.name == "x" for name in draft.node.numbers}
     for draft in drafts:
+        network = draft.node.layer is not None
+        home = {draft.node.name: draft.node.name for draft in drafts} if network else {**inputs, **own, "o": output}
         if draft.reads:
             yield from (Edge(source, draft.node.name, why is None, why) for source, why in draft.reads)
         elif draft.tree is not None:
@@ -123,6 +125,4 @@ def _hanging(nodes: tuple[Node, ...], edges: tuple[Edge, ...], output: str) -> t
         if edge.target in above:
             above.add(edge.source)
     reached = {edge.source for edge in edges if edge.travels} | {"L"}
-    return tuple(
-        replace(node, hangs=node.kind == "line" and node.name in (below & above) - reached) for node in nodes
-    )
+    return tuple(replace(node, hangs=node.kind == "line" and node.name in (below & above) - reached) for node in nodes)

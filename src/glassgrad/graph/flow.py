@@ -1,4 +1,4 @@
-"""Along which edges a derivative of L comes back: where the formulas let it pass, and something behind them is learned."""
+"""Along which edges a derivative of L comes back: where the formulas let it pass to something that is learned."""
 
 from dataclasses import replace
 
@@ -14,7 +14,10 @@ def flowing(edges: tuple[Edge, ...], parameters: set[str]) -> tuple[Edge, ...]:
         >>> [edge.travels for edge in flowing((Edge("x", "L", True), Edge("W1", "L", True)), {"W1"})]
         [False, True]
     """
-    learned, touched = set(parameters), set(parameters)  # leads to a parameter: by a way that passes, by any way
+    learned, touched = (
+        set(parameters),
+        set(parameters),
+    )  # leads to a parameter: by a way that passes, by any way
     for edge in edges:
         if edge.source in touched:
             touched.add(edge.target)

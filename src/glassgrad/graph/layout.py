@@ -13,9 +13,9 @@ from glassgrad.graph.ranks import GAP, LANE, Cell, Link, fitted, links_of, rows_
 
 WIDEST, MARGIN = 828.0, 16.0
 TURN, STRIP, LANDING = 26.0, 28.0, 12.0  # room to change sides, for marks, and where there are no marks
-PORT = 26.0
+PORT, BEND = 26.0, 6.0
 LANE_WEIGHT, MAIN_WEIGHT = 100.0, 8  # how much more a long way, a main way wants to run straight
-SWEEPS = 24
+SWEEPS, ROUNDS = 24, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Box:
 class Way:
     """A piece of a way, from (x0, y0) straight down to y1, over to x1 at y2, straight down to y3.
 
-    edges: what it serves. first, last: whether it begins at a box, ends at a box.
+    edges: what it serves. first, last: whether it begins at a box, ends at a box. bend: how much higher its turn is.
     """
 
     edges: tuple[tuple[str, str], ...]
@@ -45,6 +45,7 @@ class Way:
     y3: float
     first: bool
     last: bool
+    bend: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +87,26 @@ class _Placing:
     rows: list[list[Cell]] = field(default_factory=list)
     links: dict[Link, list[tuple[str, str]]] = field(default_factory=dict)
     center: dict[Cell, float] = field(default_factory=dict)
-    port: dict[tuple[Link, bool], float] = field(default_factory=dict)  # offset from the centre, at its upper end or not
+    port: dict[tuple[Link, bool], float] = field(default_factory=dict)  # of a way, at its upper end?
 
     def layout(self) -> Layout:
-        self.sizes = {name: (max(width, self.ports_width(name)), height) for name, (width, height) in self.sizes.items()}
-        widths = {name: width for name, (width, _) in self.sizes.items()}
-        rank = fitted(list(self.sizes), self.edges, widths, WIDEST + GAP)
-        self.links = links_of(rank, self.edges)
+        for _ in range(ROUNDS):  # a wider box may need another row, and that other lanes
+            before = self.sizes
+            widths = {name: width for name, (width, _) in before.items()}
+            rank = fitted(list(before), self.edges, widths, WIDEST + GAP)
+            self.links = links_of(rank, self.edges)
+            self.sizes = {name: (max(widths[name], self.ports_width(name)), before[name][1]) for name in before}
+            if self.sizes == before:
+                break
         self.rows = ordered(rows_of(rank, self.edges), self.links)
         self.set_ports()
         self.set_centers()
         return self.finished()
 
     def ports_width(self, name: str) -> float:
-        """A box must be as wide as what arrives at it side by side."""
-        return sum(PORT + self.marks.get(edge, 0.0) for edge in self.edges if edge[1] == name)
+        """A box must be as wide as what reaches and leaves it side by side."""
+        arriving = sum(PORT + self.marks.get(edge, 0.0) for edge in self.edges if edge[1] == name)
+        return max(arriving, PORT * sum(link[0] == Cell(name) for link in self.links))
 
     def half(self, cell: Cell) -> float:
         """Half the width of a cell, with half of the gap to its neighbour."""
@@ -113,11 +119,12 @@ class _Placing:
             for cell in row:
                 leaving = sorted((link for link in self.links if link[0] == cell), key=lambda link: place[link[1]])
                 arriving = sorted((link for link in self.links if link[1] == cell), key=lambda link: place[link[0]])
-                self.spread(leaving, True, {link: PORT for link in leaving})
-                self.spread(arriving, False, {
-                    link: PORT + sum(self.marks.get(edge, 0.0) for edge in self.links[link]) * (link[1].lane is None)
-                    for link in arriving
-                })  # fmt: skip
+                self.spread(leaving, True, dict.fromkeys(leaving, PORT))
+                self.spread(arriving, False, {link: PORT + self.mark_room(link) for link in arriving})
+
+    def mark_room(self, link: Link) -> float:
+        """How much room the mark of a way needs where it reaches its box."""
+        return sum(self.marks.get(edge, 0.0) for edge in self.links[link]) if link[1].lane is None else 0.0
 
     def spread(self, links: list[Link], upper: bool, room: Mapping[Link, float]) -> None:
         """Ports side by side, in the middle of the box; the room for a mark is at the right of its way."""
@@ -135,9 +142,10 @@ class _Placing:
         for sweep in range(SWEEPS):
             down = sweep % 2 == 0
             for row in self.rows if down else reversed(self.rows):
-                wished = [self.straight(cell, down) or self.straight(cell, not down) or [self.center[cell]] for cell in row]
-                weights = [LANE_WEIGHT if cell.lane is not None else float(len(w)) for cell, w in zip(row, wished, strict=True)]
-                self.pack(row, [sum(w) / len(w) for w in wished], weights)
+                wished = [self.straight(cell, down) or self.straight(cell, not down) for cell in row]
+                weights = [float(len(wishes)) if cell.lane is None else LANE_WEIGHT
+                           for cell, wishes in zip(row, wished, strict=True)]  # fmt: skip
+                self.pack(row, [sum(wishes) / len(wishes) for wishes in wished], weights)
 
     def pack(self, row: list[Cell], wishes: list[float], weights: list[float]) -> None:
         """Move a row's cells to where they wish to be."""
@@ -164,7 +172,8 @@ class _Placing:
             for row, top, height in zip(self.rows, tops, heights, strict=True) for cell in row if cell.lane is None
         }  # fmt: skip
         ways = tuple(self.way(link, boxes, tops, heights) for link in self.links)
-        return Layout(tuple(boxes[name] for name in self.sizes), ways, right - left + 2 * MARGIN, tops[-1] + heights[-1] + MARGIN)
+        width, height = right - left + 2 * MARGIN, tops[-1] + heights[-1] + MARGIN
+        return Layout(tuple(boxes[name] for name in self.sizes), ways, width, height)
 
     def levels(self) -> tuple[list[float], list[float]]:
         """The top and the height of each row."""
@@ -176,9 +185,8 @@ class _Placing:
 
     def turn(self, at: int) -> float:
         """The farther a way runs sideways, the more room it gets to do so."""
-        farthest = max((abs(self.center[upper] - self.center[lower]) for upper, lower in self.links
-                        if lower in self.rows[at]), default=0.0)  # fmt: skip
-        return TURN + min(24.0, farthest / 10)
+        here = [link for link in self.links if link[1] in self.rows[at]]
+        return TURN + min(24.0, max(abs(self.over(link)) for link in here) / 10) + max(map(self.bend, here))
 
     def strip(self, at: int) -> float:
         marked = any(edge in self.marks for link, edges in self.links.items() if link[1] in self.rows[at]
@@ -201,4 +209,16 @@ class _Placing:
             y3=boxes[lower.name].y if last else tops[at + 1] + heights[at + 1],
             first=first,
             last=last,
-        )  # fmt: skip
+            bend=self.bend(link),
+        )
+
+    def bend(self, link: Link) -> float:
+        """Of the ways that reach a cell from one side, the one from farther away turns higher."""
+        over = self.over(link)
+        nearer = sum(0 < abs(self.over(other)) < abs(over) for other in self.links
+                     if other[1] == link[1] and self.over(other) * over > 0)  # fmt: skip
+        return BEND * nearer
+
+    def over(self, link: Link) -> float:
+        """How far a piece of a way runs sideways."""
+        return self.center[link[0]] + self.port[link, True] - self.center[link[1]] - self.port[link, False]

@@ -17,8 +17,10 @@ class Node:
 
     name: its key in the graph. symbol: what it is called in formulas.
     role: what it is to the reader: `inputs`, `weights`, `activation`, `reward`, … (texts: `graph.role.…`).
-    layer: the network's layer, from 1. shape: how many numbers it stands for. numbers: their names, unless they are many.
-    formula: how it is computed; empty for what is given. derivative: what comes back to it; empty if nothing does.
+    formula: how it is computed; empty for what is given.
+    layer: the network's layer, from 1. shape: how many numbers it stands for.
+    numbers: their names, unless they are many.
+    derivative: what comes back to it; empty if nothing does. slopes: the names of the derivative's numbers.
     hangs: whether it lies on the way from the output to the objective, and no derivative comes back to it.
     """
 
@@ -39,9 +41,10 @@ class Node:
 class Edge:
     """`target` reads `source`.
 
-    passes: whether the derivative of the target's formula with respect to the source is anything but 0; why not, if not.
-    travels: whether a derivative of L really comes back along it: it does not where nothing arrives at the target, nor
-        where nothing behind the source is learned.
+    passes: whether the derivative of the target's formula with respect to the source is anything but 0.
+    why: why not, if it does not pass.
+    travels: whether a derivative of L really comes back along it: it does not where nothing arrives at the target,
+        nor where nothing behind the source is learned.
     cut: whether it is here that the way back to the parameters is cut.
     """
 

@@ -1,6 +1,7 @@
 """Cells side by side in a row, each as near to where it wishes to be as the others let it."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import inf
 
 
@@ -16,7 +17,7 @@ def packed(
         [-5.0, 5.0, 50.0]
     """
     offsets = [0.0]
-    for left, right in zip(halves, halves[1:], strict=False):
+    for left, right in pairwise(halves):
         offsets.append(offsets[-1] + left + right)
     pools: list[tuple[float, float, int]] = []  # mean, weight, how many
     for wish, weight, offset in zip(wishes, weights, offsets, strict=True):

@@ -1,10 +1,12 @@
-"""In which row a box stands: below everything that it reads, by the longest way; what is only read, just above its reader.
+"""In which row a box stands: below all that it reads, by the longest way.
 
-Where a way leads past rows, it has a lane in each of them, a cell without a box; ways from one source share their lanes.
+What no input leads to stands just above its reader. Where a way leads past rows, it has a lane in each of them, a
+cell without a box; ways from one source share their lanes.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 LANE = 22.0
 GAP = 22.0
@@ -24,18 +26,21 @@ Link = tuple[Cell, Cell]
 def ranks(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:
     """The row of each name, the first row 0.
 
-    names: in an order in which everything stands behind what it reads.
+    names: in an order in which everything stands behind what it reads, the network's inputs first.
 
     Example:
         >>> ranks(["x", "W", "z", "t", "L"], [("x", "z"), ("W", "z"), ("z", "L"), ("t", "L")])
         {'x': 0, 'W': 0, 'z': 1, 't': 1, 'L': 2}
     """
     found = dict.fromkeys(names, 0)
+    moving = {names[0]}  # what depends on the inputs
     for name in names:
-        found[name] = max((found[source] + 1 for source, target in edges if target == name), default=0)
-    read = {target for _, target in edges}
-    for name in names:
-        if name not in read:
+        sources = [source for source, target in edges if target == name]
+        found[name] = max((found[source] + 1 for source in sources), default=0)
+        if moving & set(sources):
+            moving.add(name)
+    for name in reversed(names):
+        if name not in moving:
             found[name] = min((found[target] - 1 for source, target in edges if source == name), default=0)
     return found
 
@@ -55,8 +60,12 @@ def links_of(rank: Mapping[str, int], edges: Sequence[tuple[str, str]]) -> dict[
     """The pieces of the ways, each from one row to the next, with the edges that each of them serves."""
     found: dict[Link, list[tuple[str, str]]] = {}
     for source, target in edges:
-        cells = [Cell(source), *(Cell(source, row) for row in range(rank[source] + 1, rank[target])), Cell(target)]
-        for link in zip(cells, cells[1:], strict=False):
+        cells = [
+            Cell(source),
+            *(Cell(source, row) for row in range(rank[source] + 1, rank[target])),
+            Cell(target),
+        ]
+        for link in pairwise(cells):
             found.setdefault(link, []).append((source, target))
     return found
 
@@ -93,5 +102,5 @@ def _opened(rank: dict[str, int], row: list[Cell], widths: Mapping[str, float], 
         used += widths[boxes[kept]] + GAP
         room -= LANE  # what stays above has its own way past the new row
         kept += 1
-    moved = set(boxes[max(kept, 1):])
+    moved = set(boxes[max(kept, 1) :])
     return {name: old + (old > at or name in moved) for name, old in rank.items()}

@@ -1,5 +1,6 @@
 """The derivatives as texts: what comes back to each node, and what arrives at the network's output."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from glassgrad.errors import FormulaError
@@ -19,14 +20,15 @@ def slope_texts(of: Method, nodes: tuple[Node, ...], edges: tuple[Edge, ...]) ->
 
 
 def _with_slope(of: Method, node: Node) -> Node:
-    text = _parameter(of, node) if node.kind == "parameter" else _layer(of, node) if node.layer else _line(of, node)
-    return replace(node, derivative=text, slopes=tuple(gradient_name(name) for name in node.numbers)) if text else node
+    if node.kind == "parameter":
+        return replace(node, derivative=_parameter(of, node), slopes=tuple(map(gradient_name, node.numbers)))
+    text = _layer(of, node) if node.layer else _line(of, f"d{node.symbol}")
+    return replace(node, derivative=text, slopes=tuple(f"d{name}" for name in node.numbers)) if text else node
 
 
-def _line(of: Method, node: Node) -> str:
+def _line(of: Method, wanted: str) -> str:
     """The chain rule's own line."""
     renamed: dict[str, Tree] = {"o": Symbol(of.output_name), "do": Symbol(f"d{of.output_name}")}
-    wanted = "do" if node.symbol == of.output_name else f"d{node.symbol}"
     return next((show(substitute(line.tree, renamed)) for line in of.backward if line.name == wanted), "")
 
 
@@ -35,7 +37,7 @@ def _layer(of: Method, node: Node) -> str:
     assert node.layer is not None
     layer, last = node.layer, of.network.last
     if node.role == "output":
-        return _line(of, replace(node, symbol=of.output_name))
+        return _line(of, "do")
     if node.role == "activation":
         return f"W{layer + 1}ᵀ·dz{layer + 1}"
     final = layer == last
@@ -49,8 +51,11 @@ def _parameter(of: Method, node: Node) -> str:
     if node.role == "biases":
         return f"mean(dz{layer})"
     below = "x" if layer == 1 else f"a{layer - 1}"
-    share = "" if of.regulariser is None else _plus(
-        show(substitute(derivative(of.regulariser.tree, "w"), {"w": Symbol(node.symbol)})))
+    share = (
+        ""
+        if of.regulariser is None
+        else _plus(show(substitute(derivative(of.regulariser.tree, "w"), {"w": Symbol(node.symbol)})))
+    )
     return f"mean(dz{layer}·{below}ᵀ){share}"
 
 
@@ -58,18 +63,19 @@ def _plus(text: str) -> str:
     return "" if text == "0" else f" - {text[1:]}" if text.startswith("-") else f" + {text}"
 
 
-def arriving(of: Method, edges: tuple[Edge, ...]) -> str:
-    """dL/do as one formula, with everything put in that a derivative passes through; what is only a number stays a name.
+def arriving(of: Method, through: Collection[str]) -> str:
+    """dL/do as one formula: what a derivative passes through is put in, what is only a number stays a name.
+
+    through: the lines that a derivative passes through.
 
     Example:
         >>> from glassgrad.method import method
         >>> from glassgrad.tables.experiments import shipped
-        >>> arriving(method(shipped("add")), ())
+        >>> arriving(method(shipped("add")), through=())
         '2*(z2 - t)'
     """
     if not of.backward:
         return ""
-    through = {edge.source for edge in edges if edge.travels}
     inline: dict[str, Tree] = {}
     for line in of.program.lines:
         if line.name in through or line.name == "objective":

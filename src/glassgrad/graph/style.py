@@ -1,7 +1,7 @@
 """How the drawing looks: sizes of texts, and the style sheet with its colours for light and dark."""
 
 FORMULA, SMALL, CAPTION, SENTENCE = 13.0, 12.0, 11.0, 13.0
-MONO, SANS = 0.615, 0.6  # the width of a sign, in its size: an upper estimate over the fonts below; Chinese signs: 1
+MONO, SANS = 0.615, 0.6  # the width of a sign, in its size: an upper estimate over the fonts below
 CHINESE = 1.02
 
 _COLOURS = {  # light, dark
@@ -18,10 +18,9 @@ _COLOURS = {  # light, dark
 }
 
 _RULES = """
-.gg-graph{color-scheme:inherit}
 .gg-graph:root{color-scheme:light dark;color:var(--gg-ink)}
-.gg-graph text{font-family:ui-sans-serif,system-ui,-apple-system,"Segoe UI","Noto Sans","PingFang SC","Microsoft YaHei",\
-"Noto Sans CJK SC",sans-serif;white-space:pre}
+.gg-graph text{font-family:ui-sans-serif,system-ui,-apple-system,"Segoe UI","Noto Sans","PingFang SC",\
+"Microsoft YaHei","Noto Sans CJK SC",sans-serif;white-space:pre}
 .gg-graph .gg-formula,.gg-graph .gg-value,.gg-graph .gg-slope{font-family:ui-monospace,"SF Mono",Menlo,Consolas,\
 "DejaVu Sans Mono","Liberation Mono",monospace}
 .gg-graph .gg-formula{font-size:13px;fill:var(--gg-ink)}
@@ -50,13 +49,11 @@ _RULES = """
 
 
 def style_sheet() -> str:
-    """The colours follow the page where the drawing stands in one (its `color-scheme`), else the reader's own setting."""
+    """The style sheet; its colours follow the page's `color-scheme` if the drawing stands in one, else the reader's."""
     light = "".join(f"--gg-{name}:{pair[0]};" for name, pair in _COLOURS.items())
     dark = "".join(f"--gg-{name}:{pair[1]};" for name, pair in _COLOURS.items())
     both = "".join(f"--gg-{name}:light-dark({pair[0]},{pair[1]});" for name, pair in _COLOURS.items())
     return (
-        f".gg-graph{{{light}}}"
-        f"@media (prefers-color-scheme:dark){{.gg-graph:root{{{dark}}}}}"
-        f"@supports (color:light-dark(red,red)){{.gg-graph,.gg-graph:root{{{both}}}}}"
-        + _RULES.replace(".gg-graph{color-scheme:inherit}\n", "")
+        f".gg-graph{{{light}}}@media (prefers-color-scheme:dark){{.gg-graph:root{{{dark}}}}}"
+        f"@supports (color:light-dark(red,red)){{.gg-graph,.gg-graph:root{{{both}}}}}{_RULES}"
     )

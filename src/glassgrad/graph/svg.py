@@ -38,11 +38,12 @@ def graph_svg(graph: Graph, language: Language, values: Mapping[str, float] | No
     said = getattr(meaning(graph), language)
     parts = [
         f'<svg class="gg-graph" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_n(width)} {_n(height)}" '
-        f'width="{_n(width)}" height="{_n(height)}" role="img" lang="{language}" aria-label={quoteattr(f"{title}: {said}")}>',
+        f'width="{_n(width)}" height="{_n(height)}" role="img" lang="{language}" '
+        f"aria-label={quoteattr(f'{title}: {said}')}>",
         f"<style>{style_sheet()}</style>",
         f'<g transform="translate({_n((width - found.width) / 2)} 0)">',
         *_lines(graph, found, language),
-        *(_box(graph, graph.node(box.name), box, content[box.name]) for box in found.boxes),
+        *(_box(graph.node(box.name), box, content[box.name]) for box in found.boxes),
         "</g>",
         *below,
         "</svg>",
@@ -96,7 +97,7 @@ def _path(style: str, way: Way, beside: float) -> str:
     x0, x1 = way.x0 + beside, way.x1 + beside
     if abs(x0 - x1) < 0.05:
         return f'<path class="{style}" d="M{_n(x0)} {_n(way.y0)}V{_n(way.y3)}"/>'
-    middle = (way.y1 + way.y2) / 2 + min(1.0, abs(x1 - x0) / 60) * beside * (-1.4 if x1 > x0 else 1.4)
+    middle = (way.y1 + way.y2) / 2 - way.bend + min(1.0, abs(x1 - x0) / 60) * beside * (-1.4 if x1 > x0 else 1.4)
     turn = f"C{_n(x0)} {_n(middle)} {_n(x1)} {_n(middle)} {_n(x1)} {_n(way.y2)}"
     return f'<path class="{style}" d="M{_n(x0)} {_n(way.y0)}V{_n(way.y1)}{turn}V{_n(way.y3)}"/>'
 
@@ -115,13 +116,14 @@ def _cross(way: Way, reason: str) -> str:
     return f'<path class="gg-cross" d="{cross}"/>{label}'
 
 
-def _box(graph: Graph, node: Node, box: Box, content: list[Row]) -> str:
+def _box(node: Node, box: Box, content: list[Row]) -> str:
     """One box with its rows of text."""
     style = "gg-box gg-" + ("hangs" if node.hangs else node.kind)
     radius = 14 if node.kind == "input" else 6
     parts = [
-        f"<g><title>{escape(full(graph, node))}</title>",
-        f'<rect class="{style}" x="{_n(box.x)}" y="{_n(box.y)}" width="{_n(box.width)}" height="{_n(box.height)}" rx="{radius}"/>',
+        f"<g><title>{escape(full(node))}</title>",
+        f'<rect class="{style}" x="{_n(box.x)}" y="{_n(box.y)}" '
+        f'width="{_n(box.width)}" height="{_n(box.height)}" rx="{radius}"/>',
     ]
     y = box.y + PAD_Y
     left = box.x + PAD_X
@@ -135,19 +137,23 @@ def _inner(row: Row) -> str:
     """A row's text, its name and its value set off."""
     end = len(row.text) - row.value
     name, formula, value = (escape(part) for part in (row.text[: row.name], row.text[row.name : end], row.text[end:]))
-    return (f'<tspan class="gg-name">{name}</tspan>' if name else "") + formula + (
-        f'<tspan class="gg-known">{value}</tspan>' if value else "")
+    return (
+        (f'<tspan class="gg-name">{name}</tspan>' if name else "")
+        + formula
+        + (f'<tspan class="gg-known">{value}</tspan>' if value else "")
+    )
 
 
 def _below(graph: Graph, language: Language, found: Layout) -> tuple[list[str], float, float]:
     """The legend and the sentence beneath the drawing, and the size of the whole."""
-    width = max(found.width, 600.0)
+    width = max(found.width, 660.0)
     parts, x, y = [], MARGIN, found.height + 14
     for sample, words in _legend(graph, language):
         room = 34 + estimate(words, SMALL, SANS)
         if x > MARGIN and x + room > width - MARGIN:
             x, y = MARGIN, y + 22
-        parts.append(f'<g transform="translate({_n(x)} {_n(y)})">{sample}<text class="gg-legend" x="34" y="4">{escape(words)}</text></g>')
+        said = f'<text class="gg-legend" x="34" y="4">{escape(words)}</text>'
+        parts.append(f'<g transform="translate({_n(x)} {_n(y)})">{sample}{said}</g>')
         x += room + 22
     signs = int((width - 2 * MARGIN) / (SENTENCE * 0.53))
     for row in wrapped(getattr(meaning(graph), language), signs):
@@ -166,7 +172,10 @@ def _legend(graph: Graph, language: Language) -> Iterator[tuple[str, str]]:
     if any(edge.travels for edge in graph.edges):
         yield f'<path class="gg-back" d="M7 0H27"/>{_side_tip("gg-back-tip", 0, -1)}', words("back")
     if any(edge.cut for edge in graph.edges):
-        yield '<path class="gg-lost" d="M0 0H27"/><path class="gg-cross" d="M9 -5l10 10M19 -5l-10 10"/>', words("cut")
+        yield (
+            '<path class="gg-lost" d="M0 0H27"/><path class="gg-cross" d="M9 -5l10 10M19 -5l-10 10"/>',
+            words("cut"),
+        )
     if any(node.hangs for node in graph.nodes):
         yield '<rect class="gg-box gg-hangs" x="1" y="-7" width="25" height="14" rx="4"/>', words("hangs")
     yield '<rect class="gg-box gg-parameter" x="1" y="-7" width="25" height="14" rx="4"/>', words("learned")

@@ -1,8 +1,8 @@
 """The graph as plain text: a box for each formula, and at its left what it reads, with the derivatives' way back.
 
-         x            ──►│
-        W1  ◄──       ──►│   a derivative comes back to W1
-    reward  ─╳─ stop  ──►│   here it is cut
+     x            ──►│
+    W1  ◄──       ──►│   a derivative comes back to W1
+reward  ─╳─ stop  ──►│   here it is cut
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,8 +27,8 @@ def graph_text(graph: Graph, values: Mapping[str, float] | None = None, *, ascii
     Example:
         >>> from glassgrad.graph.build import graph
         >>> from glassgrad.tables.experiments import shipped
-        >>> print(graph_text(graph(shipped("knob")), ascii_only=True).splitlines()[-2])
-        The reward hangs in the air: the gradient cannot see its formula, to the gradient
+        >>> print(graph_text(graph(shipped("knob")), ascii_only=True).splitlines()[-2][:44])
+        The reward hangs in the air: to the gradient
     """
     drawing = _Drawing(graph, values, _ASCII if ascii_only else _UNICODE)
     rows = [*drawing.legend(), "", *drawing.given(), ""]
@@ -72,9 +72,12 @@ class _Drawing:
         """What nothing computes: inputs, parameters, the label, chance."""
         for node in self.graph.nodes:
             if not self.graph.into(node.name):
-                value = numbers(node.numbers, self.values)
-                row = f"{short(node.symbol):>{self.names}}  {self.caption(node)}" + (f" = {value}" if value else "")
-                yield self.spelled(row)
+                value = numbers(node.numbers, self.values, shown=3)
+                said = self.spelled(self.caption(node) + (f" = {value}" if value else ""))
+                names = f"{self.spelled(short(node.symbol)):>{self.names}}  "
+                for row in wrapped(said, WIDTH - len(names)):
+                    yield names + row
+                    names = " " * len(names)
 
     def box(self, node: Node) -> Iterator[str]:
         """One node's box, and beside it a row for each edge that leads into it."""

@@ -34,7 +34,10 @@ def heading(node: Node) -> tuple[str, str]:
 
 def slope(node: Node) -> tuple[str, str]:
     """The two sides of the derivative that comes back to a node; empty if none does."""
-    return (short(gradient_name(node.symbol)), node.derivative) if node.derivative else ("", "")
+    if not node.derivative:
+        return "", ""
+    own = gradient_name(node.symbol) if node.kind == "parameter" else f"d{node.symbol}"
+    return short(own), node.derivative
 
 
 def numbers(names: tuple[str, ...], values: Mapping[str, float] | None, shown: int = SHOWN, digits: int = 0) -> str:
@@ -110,12 +113,13 @@ def _fitting(pieces: list[str], width: int) -> int:
 
 def _best(pieces: list[str], width: int) -> int:
     """After how many of these pieces to end a row that is at least half full: where the fewest brackets are open."""
-    best, fewest, row = len(pieces) - 1, len(pieces[0]) + width, ""
+    best, least, row = len(pieces) - 1, float("inf"), ""
     for count, piece in enumerate(pieces[:-1], 1):
         row += piece
         opened = sum(sign in "([" for sign in row) - sum(sign in ")]" for sign in row)
-        if opened <= fewest and (2 * columns(row) >= width or count == len(pieces) - 1):
-            best, fewest = count, opened
+        cost = opened + 0.5 * pieces[count].startswith(("*", "/"))  # rather at a space than before a factor
+        if cost <= least and (2 * columns(row) >= width or count == len(pieces) - 1):
+            best, least = count, cost
     return best
 
 

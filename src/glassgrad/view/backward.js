@@ -35,7 +35,7 @@ export function backwardSection(watch) {
       chain.element,
       watch.graph && [
         h("h3", null, say("graph")),
-        h("p", null, prose("graph-text")),
+        h("p", null, prose("graph-text", { step: watch.shown[0] })),
         cut,
         graph(watch.graph),
       ],

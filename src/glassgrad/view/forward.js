@@ -18,7 +18,7 @@ export function networkSection(watch, narrow) {
     h(
       "p",
       null,
-      prose(map ? "network-text-map" : "network-text", {
+      prose(introKey(now.sample, map), {
         question: h("b", null, question(watch, now.sample?.inputs)),
         step: now.step.step,
       }),
@@ -31,6 +31,12 @@ export function networkSection(watch, narrow) {
     map?.element,
   );
   return { key: "network", children: [intro.element, figures], parts: [intro, drawing, map] };
+}
+
+/** @param {any} sample @param {any} map */
+function introKey(sample, map) {
+  if (!sample) return "network-plain";
+  return map ? "network-text-map" : "network-text";
 }
 
 /** @param {any} watch */
@@ -46,7 +52,7 @@ export function forwardSection(watch) {
       h(
         "p",
         null,
-        prose("forward-text", {
+        prose(now.sample ? "forward-text" : "forward-plain", {
           question: h("b", null, question(watch, inputs)),
           truth: value("input:t", truth, "t", short(truth)),
         }),

@@ -2,20 +2,23 @@
 /** The computation graph that the data brings, as SVG, or as text if it is not well formed. */
 
 import { h } from "./element.js";
-import { say } from "./words.js";
+import { pick, say } from "./words.js";
 
 const NOT_DRAWN = "script, foreignObject, a, image, use, iframe, animate, set";
 
-/** @param {{ text: string, svg: string } | null | undefined} graph */
+/**
+ * @typedef {import("./words.js").Text | string} Words
+ * @param {{ text: Words, svg: Words } | null | undefined} graph
+ */
 export function graph(graph) {
   if (!graph) return null;
-  const parsed = new DOMParser().parseFromString(graph.svg ?? "", "image/svg+xml");
+  const parsed = new DOMParser().parseFromString(pick(graph.svg), "image/svg+xml");
   const drawing = parsed.documentElement;
-  const text = h("pre", null, graph.text);
+  const text = h("pre", null, pick(graph.text));
   if (drawing.nodeName !== "svg" || parsed.querySelector("parsererror")) return text;
   clean(drawing);
   drawing.setAttribute("role", "img");
-  drawing.setAttribute("aria-label", say("graph"));
+  if (!drawing.hasAttribute("aria-label")) drawing.setAttribute("aria-label", say("graph"));
   return h(
     "figure",
     { class: "graph" },

@@ -2,6 +2,7 @@
 /** What was learned: answers, the map, silent units, slopes; then the check and the symbols. */
 
 import { h } from "./element.js";
+import { shapeText } from "./legend.js";
 import { largeMap, mapsOf } from "./map.js";
 import { fixed, plain, short, whole } from "./number.js";
 import { slopes } from "./slopes.js";
@@ -130,7 +131,7 @@ export function symbolsSection(watch) {
       h("th", { scope: "row" }, h("code", null, row.symbol)),
       h("td", null, pick(row.meaning)),
       h("td", null, h("code", null, row.pytorch)),
-      h("td", null, h("code", null, row.shape)),
+      h("td", null, h("code", null, shapeText(row.shape))),
       h("td", null, h("code", null, row.value)),
     ),
   );

@@ -56,25 +56,3 @@ export function readersOf(now, name) {
     (equation) => equation.name !== name && equation.reads.includes(name),
   );
 }
-
-/**
- * What a name means, from the legend: z1_4 is described under z1_i.
- * @param {any} watch
- * @param {string} name
- */
-export function meaningOf(watch, name) {
-  const plain = name.replace(/(_new)+$/, "");
-  return (
-    watch.legend?.find((/** @type {any} */ row) => row.symbol === name || row.symbol === plain) ??
-    watch.legend?.find((/** @type {any} */ row) => pattern(row.symbol).test(plain))
-  );
-}
-
-/** @param {string} symbol with i, j, k, l for indices */
-function pattern(symbol) {
-  const parts = symbol.split("_").map((part, index) => {
-    const plain = part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-    return index === 0 ? plain : plain.replace(/^([a-z]*?)[ijkl]$/, "$1\\d+");
-  });
-  return new RegExp(`^${parts.join("_")}$`);
-}

@@ -5,7 +5,8 @@ import { chain } from "./chain.js";
 import { curve } from "./curve.js";
 import { h } from "./element.js";
 import { code, formula, readable } from "./formula.js";
-import { meaningOf, readersOf } from "./moment.js";
+import { meaningOf, pytorchOf } from "./legend.js";
+import { readersOf } from "./moment.js";
 import { fixed, full, short, whole } from "./number.js";
 import { newOf, numberOf, parameter, updatedBy } from "./parameter.js";
 import { placeOf } from "./map.js";
@@ -251,9 +252,10 @@ function slopesOf(watch, text) {
 /** @param {any} watch @param {string} name @param {string} level */
 function meaning(watch, name, level) {
   const row = meaningOf(watch, name);
+  const line = row && pytorchOf(row, name);
   return [
     h("p", { class: "meaning" }, row && pick(row.meaning) + (language() === "zh" ? "\u3002" : ". "), level),
-    row?.pytorch && h("p", { class: "aside" }, "PyTorch: ", h("code", null, row.pytorch)),
+    line && h("p", { class: "aside" }, "PyTorch: ", h("code", null, line)),
   ];
 }
 

@@ -45,9 +45,7 @@ def torch_script(experiment: Experiment, *, every: int = 100, lang: Language | N
 def _script(experiment: Experiment, of: Method, every: int) -> str:
     steps = Steps(of, experiment)
     data = of.task.data
-    loop = Loop(
-        of, experiment, steps, experiment.samples if data is None else len(data.inputs) - data.held_out
-    )
+    loop = Loop(of, experiment, steps, experiment.samples if data is None else len(data.inputs) - data.held_out)
     training = loop.write(every)
     middle = Page()
     read = steps.given.tensor | steps.given.exact
@@ -63,7 +61,7 @@ def _script(experiment: Experiment, of: Method, every: int) -> str:
         needs_math |= write_questions(middle, of.task, steps.given, experiment)
     write_own_optimizer(middle, of, experiment.precision)
     page = Page()
-    _head(page, experiment, every, needs_math)
+    _head(page, experiment, every, needs_math, of.optimizer.torch is not None)
     return (
         page.text
         + middle.text
@@ -73,7 +71,7 @@ def _script(experiment: Experiment, of: Method, every: int) -> str:
     )
 
 
-def _head(page: Page, experiment: Experiment, every: int, needs_math: bool) -> None:
+def _head(page: Page, experiment: Experiment, every: int, needs_math: bool, optim: bool) -> None:
     shipped = EXPERIMENTS.get(experiment.name)
     title = f"{experiment.name}: {getattr(shipped.title, language())}" if shipped else experiment.name
     page.add(f'"""{_flat(title)}')
@@ -84,7 +82,7 @@ def _head(page: Page, experiment: Experiment, every: int, needs_math: bool) -> N
     for module in (*(["math"] if needs_math else []), "sys"):
         page.add(f"import {module}")
     page.gap()
-    for line in ("import numpy as np", "import torch", "from torch import nn, optim"):
+    for line in ("import numpy as np", "import torch", f"from torch import nn{', optim' if optim else ''}"):
         page.add(line)
     page.gap()
     page.add("torch.set_num_threads(1)", say("script.threads"))
@@ -155,11 +153,7 @@ def _simple(tree: Tree) -> Tree:
     if tree.function == "stop":
         return parts[0]
     return (
-        add(parts)
-        if tree.function == "+"
-        else multiply(parts)
-        if tree.function == "*"
-        else Apply(tree.function, parts)
+        add(parts) if tree.function == "+" else multiply(parts) if tree.function == "*" else Apply(tree.function, parts)
     )
 
 

@@ -5,6 +5,9 @@
 
 from dataclasses import dataclass
 
+CONDITION, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(7)
+"""How tightly each kind of expression binds in Python."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -28,10 +31,10 @@ CALLS: dict[str, Call] = {
     "abs": Call("np.abs({a})", "torch.abs({a})", "abs({a})"),
     "relu": Call("np.maximum({a}, 0.0)", "torch.relu({a})", "max({a}, 0.0)"),
     "erf": Call("np.vectorize(math.erf)({a})", "torch.erf({a})", "math.erf({a})"),
-    "sigmoid": Call("(np.where({a} >= 0, 1.0, np.exp(-np.abs({a}))) / (1.0 + np.exp(-np.abs({a}))))",
+    "sigmoid": Call("np.where({a} >= 0, 1.0, np.exp(-np.abs({a}))) / (1.0 + np.exp(-np.abs({a})))",
                     "torch.sigmoid({a})"),
     "softplus": Call("np.where({a} > 20, {a}, np.log1p(np.exp(np.minimum({a}, 20))))",
-                     "nn.functional.softplus({a})", "({a} if {a} > 20 else np.log1p(np.exp({a})))"),
+                     "nn.functional.softplus({a})", "{a} if {a} > 20 else np.log1p(np.exp({a}))"),
     "stop": Call("{a}", "{A}.detach()"),
     "max": Call("np.maximum({a}, {b})", number="max({a}, {b})"),  # on tensors: see Printer.extreme
     "min": Call("np.minimum({a}, {b})", number="min({a}, {b})"),
@@ -48,10 +51,25 @@ AGGREGATE_CALLS: dict[str, Call] = {
     "norm": Call("np.sqrt(np.sum(np.square({a})))", "torch.linalg.vector_norm({a})"),
     "count": Call("np.size({a})", "{A}.numel()"),
     "others": Call("np.divide(np.sum({a}) - {A}, np.size({a}) - 1)",
-                   "(({A}.sum() - {A}) / ({A}.numel() - 1))"),
+                   "({A}.sum() - {A}) / ({A}.numel() - 1)"),
 }
 """What reads all samples."""
 # fmt: on
+
+
+def binding(template: str) -> int:
+    """How tightly a template binds: what stands outside of all brackets decides.
+
+    Example:
+        >>> binding("({A}.sum() - {A}) / ({A}.numel() - 1)") == PRODUCT, binding("torch.relu({a} / 2)") == ATOM
+        (True, True)
+    """
+    outside, depth = "", 0
+    for character in template:
+        depth += (character == "(") - (character == ")")
+        outside += character if depth == 0 else ""
+    return CONDITION if " if " in outside else PRODUCT if " / " in outside else ATOM
+
 
 MODULES = {
     "nn.Identity": "{z}",

@@ -53,11 +53,7 @@ def write_questions(page: Page, task: Task, given: Given, experiment: Experiment
     page.gap(2)
     argument = "n" if task.data is None else ""
     page.add(f"def questions({argument}):")
-    what = (
-        say("script.questions")
-        if "t" in given.returned or "truth" in given.returned
-        else say("script.inputs_only")
-    )
+    what = say("script.questions") if "t" in given.returned or "truth" in given.returned else say("script.inputs_only")
     page.add(f'"""{what}"""', indent=1)
     _draw(page, task, experiment)
     printer = _truth(page, task, given)
@@ -70,7 +66,7 @@ def write_questions(page: Page, task: Task, given: Given, experiment: Experiment
     if "t" not in given.tensor:
         results["t"] = exact
     results["truth"] = exact
-    page.add(f"return {', '.join(results[name] for name in given.returned)}", indent=1)
+    page.results([results[name] for name in given.returned])
     return "math" in printer.used
 
 

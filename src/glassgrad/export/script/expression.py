@@ -8,15 +8,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from glassgrad.export.script.calls import AGGREGATE_CALLS, CALLS
+from glassgrad.export.script.calls import (
+    AGGREGATE_CALLS,
+    ATOM,
+    CALLS,
+    COMPARISON,
+    CONDITION,
+    POWER,
+    PRODUCT,
+    SIGN,
+    SUM,
+    binding,
+)
 from glassgrad.formula.functions import COMPARISONS
 from glassgrad.formula.text import number_text
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, walk
 
 Kind = Literal["number", "array", "tensor"]
 _KINDS: tuple[Kind, ...] = ("number", "array", "tensor")
-# how tightly each kind of expression binds in Python
-_BITS, _COMPARISON, _SUM, _PRODUCT, _SIGN, _POWER, ATOM = range(7)
 
 _COMPARING = {row.name for row in COMPARISONS}
 
@@ -59,20 +68,17 @@ class Printer:
         match tree:
             case Number(value):
                 text = number_text(value)
-                return Source(text, strength=_SIGN if text.startswith("-") else ATOM)
+                return Source(text, strength=SIGN if text.startswith("-") else ATOM)
             case Symbol(name):
                 return self.names[name] if name in self.names else Source(f"np.{name}")
             case Apply("+", terms):
                 return self.sum(terms)
             case Apply("*" | "/" as sign, factors):
                 first, *rest = parts = [self.write(factor) for factor in factors]
-                texts = [_inside(first, _PRODUCT), *(_inside(part, _SIGN) for part in rest)]
-                return _together(f" {sign} ".join(texts), parts, _PRODUCT)
+                texts = [_inside(first, PRODUCT), *(_inside(part, SIGN) for part in rest)]
+                return _together(f" {sign} ".join(texts), parts, PRODUCT)
             case Apply("neg", (part,)):
-                inner = self.write(part)
-                return _together(
-                    "-" + _inside(inner, _POWER if inner.text.startswith("-") else _SIGN), [inner], _SIGN
-                )
+                return self.negative(self.write(part))
             case Apply("**", (base, exponent)):
                 return self.power(self.write(base), self.write(exponent))
             case Apply("where", (condition, then, otherwise)):
@@ -81,23 +87,27 @@ class Printer:
                 return self.extreme(tree.function, a, b)
             case Apply(name, (left, right)) if name in _COMPARING:
                 sides = [self.write(left), self.write(right)]
-                text = f" {name} ".join(_inside(side, _SUM) for side in sides)
-                return replace(_together(text, sides, _COMPARISON), live=False)
+                text = f" {name} ".join(_inside(side, SUM) for side in sides)
+                return replace(_together(text, sides, COMPARISON), live=False)
             case Apply(name, (part,)):
                 return self.call(name, self.write(part))
         raise ValueError(f"no Python for {tree}")
 
+    def negative(self, part: Source) -> Source:
+        clear = part.strength != POWER and not part.text.startswith("-")
+        return _together("-" + (_inside(part, SIGN) if clear else part.atom), [part], SIGN)
+
     def sum(self, terms: tuple[Tree, ...]) -> Source:
         parts = [self.write(terms[0])]
-        text = _inside(parts[0], _SUM)
+        text = _inside(parts[0], SUM)
         for term in terms[1:]:
             sign = "-" if isinstance(term, Apply) and term.function == "neg" else "+"
             part = self.write(term.arguments[0] if isinstance(term, Apply) and sign == "-" else term)
             if part.text.startswith("-") and isinstance(term, Number):
                 sign, part = "-", replace(part, text=part.text[1:])
             parts.append(part)
-            text += f" {sign} {_inside(part, _PRODUCT)}"
-        return _together(text, parts, _SUM)
+            text += f" {sign} {_inside(part, PRODUCT)}"
+        return _together(text, parts, SUM)
 
     def power(self, base: Source, exponent: Source) -> Source:
         kind = _kind([base, exponent])
@@ -106,8 +116,8 @@ class Printer:
         if base.kind != "tensor" and kind == "tensor":
             return _together(f"torch.pow({_float(base)}, {exponent.text})", [base, exponent], ATOM)
         simple = all(re.fullmatch(r"-?[\w.]+", side.text) for side in (base, exponent))
-        text = ("**" if simple else " ** ").join((base.atom, _inside(exponent, _SIGN)))
-        return _together(text, [base, exponent], _POWER)
+        text = ("**" if simple else " ** ").join((base.atom, _inside(exponent, SIGN)))
+        return _together(text, [base, exponent], POWER)
 
     def call(self, name: str, part: Source) -> Source:
         """A function of one argument; on tensors `stop` is `.detach()`, where there is anything to detach."""
@@ -119,15 +129,15 @@ class Printer:
             self.used.add("math")
         one = name in AGGREGATE_CALLS and name != "others"  # one number of many
         kind: Kind = "number" if name == "count" or (one and part.kind == "array") else part.kind
-        return Source(
-            template.format(a=part.text, A=part.atom), kind, part.live and name not in ("stop", "count")
-        )
+        live = part.live and name not in ("stop", "count")
+        return Source(template.format(a=part.text, A=part.atom), kind, live, binding(template))
 
     def where(self, condition: Source, then: Tree, otherwise: Tree) -> Source:
         sides = [self.write(then), self.write(otherwise)]
         kind, texts = condition.kind, [_float(side) for side in sides]
         if kind == "number":
-            return _together(f"({texts[0]} if {condition.text} else {texts[1]})", sides, ATOM)
+            then_text = f"({texts[0]})" if sides[0].strength == CONDITION else texts[0]
+            return _together(f"{then_text} if {condition.text} else {texts[1]}", sides, CONDITION)
         if kind == "array":
             return Source(f"np.where({condition.text}, {', '.join(texts)})", kind)
         if (then, otherwise) == (Number(1.0), Number(0.0)):
@@ -150,9 +160,7 @@ class Printer:
         """Whether torch.where gives this side's exact derivative: finite where not taken, in one piece."""
         live = [part.name for part in walk(side) if isinstance(part, Symbol) and part.name in self.names
                 and self.names[part.name].live]  # fmt: skip
-        return not live or (
-            len(set(live)) == len(live) and not any(_can_overflow(part) for part in walk(side))
-        )
+        return not live or (len(set(live)) == len(live) and not any(_can_overflow(part) for part in walk(side)))
 
     def extreme(self, name: str, a: Tree, b: Tree) -> Source:
         """max or min of two; the first takes the derivative at a tie."""

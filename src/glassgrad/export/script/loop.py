@@ -83,9 +83,7 @@ class Loop:
             names = {"w": Source("w", "tensor", live=True)}
             names |= {key: Source(repr(value)) for key, value in regulariser.numbers.items()}
             source = self.printer(names).write(regulariser.tree)
-            share = (
-                source.atom if "w" in symbols(regulariser.tree) else f"({source.text} + torch.zeros_like(w))"
-            )
+            share = source.atom if "w" in symbols(regulariser.tree) else f"({source.text} + torch.zeros_like(w))"
             layers = ", ".join(f"net.{name}.weight" for name in layer_names(self.of.network))
             self.add(f"for w in ({layers}{',' if ', ' not in layers else ''}):", say("script.regulariser"))
             self.add(f"loss = loss + {share}.sum()", f"L + sum({show(regulariser.tree)})", indent=2)
@@ -99,9 +97,9 @@ class Loop:
         given = self.steps.given
         for i, name in enumerate(self.of.task.names):
             if name in given.tensor:
-                self.add(f"{name} = x[:, {i} : {i + 1}]")
+                self.add(f"{name} = x[:, {i}:{i + 1}]")
             if name in given.exact:
-                self.add(f"{self.steps.exact_name(name)} = inputs[:, {i} : {i + 1}]"
+                self.add(f"{self.steps.exact_name(name)} = inputs[:, {i}:{i + 1}]"
                          + (".item()" if self.steps.scalar else ""))  # fmt: skip
 
     def line(self, step: Step) -> None:
@@ -110,9 +108,7 @@ class Loop:
         if self.steps.item(step):
             self.add(f"{step.target} = o.item()", say("script.item", line=f"{step.target} = o"))
             return
-        source = self.printer(self.steps.exact() if step.exact else self.steps.tensors()).write(
-            step.line.tree
-        )
+        source = self.printer(self.steps.exact() if step.exact else self.steps.tensors()).write(step.line.tree)
         if step.line.name == "objective":
             self.mean(step, source, comment)
         elif step.line.name == "reward" and step.exact:
@@ -165,9 +161,7 @@ class Loop:
             self.add("for w in net.parameters():", say("script.no_path"))
             self.add("w.grad = torch.zeros_like(w) if w.grad is None else w.grad", indent=2)
         if self.experiment.clip is not None:
-            self.add(
-                f"nn.utils.clip_grad_norm_(net.parameters(), {self.experiment.clip!r})", say("script.clip")
-            )
+            self.add(f"nn.utils.clip_grad_norm_(net.parameters(), {self.experiment.clip!r})", say("script.clip"))
 
     def update(self) -> None:
         """The weights move."""

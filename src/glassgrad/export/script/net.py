@@ -87,9 +87,7 @@ def _call(formula: Formula, z: str, own: str) -> str:
         return f"{own}({z})"
     usual = ACTIVATIONS[row.name].numbers
     changed = {key: value for key, value in row.numbers.items() if value != usual[key]}
-    keywords = [
-        f"{key}={number_text(float(str(value)))}" for key, value in row.torch.arguments(changed).items()
-    ]
+    keywords = [f"{key}={number_text(float(str(value)))}" for key, value in row.torch.arguments(changed).items()]
     if row.torch.path not in MODULES:
         return f"nn.{row.torch.path.removeprefix('nn.')}({', '.join(keywords)})({z})"
     return MODULES[row.torch.path].format(z=", ".join((z, *keywords)))
@@ -103,9 +101,7 @@ def _own_activation(page: Page, name: str, formula: Formula, precision: str) -> 
     page.gap(2)
     page.add(f"def {name}(z):")
     page.add(f'"""{show(formula.tree)}"""', indent=1)
-    page.add(
-        f"return {source.text}" + ("" if "z" in symbols(formula.tree) else " + torch.zeros_like(z)"), indent=1
-    )
+    page.add(f"return {source.text}" + ("" if "z" in symbols(formula.tree) else " + torch.zeros_like(z)"), indent=1)
 
 
 def _inlined(formula: Formula) -> dict[str, Source]:

@@ -64,7 +64,7 @@ def write_own_optimizer(page: Page, of: Method, precision: str) -> None:
         w.text if w.kind == "tensor" else f"{w.text} + torch.zeros_like(g)",
         *(names[name].text for name in after[1:]),
     ]
-    page.add(f"return {', '.join(results)}{',' if len(results) == 1 else ''}", indent=1)
+    page.add(f"return {', '.join(results)}" if len(results) > 1 else f"return ({results[0]},)", indent=1)
 
 
 def _names(of: Method) -> dict[str, Source]:

@@ -1,6 +1,18 @@
 """A script as lines of code with comments beside them."""
 
+import unicodedata
+
 WIDTH = 110
+
+
+def columns(text: str) -> int:
+    """How many columns a text takes on a screen: a Chinese character takes two.
+
+    Example:
+        >>> columns("a\u6743")
+        3
+    """
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 class Page:
@@ -22,7 +34,7 @@ class Page:
         whole = "  # ".join(part for part in (code, comment) if part)
         if not code:
             self.lines.append(f"{margin}# {comment}")
-        elif comment and len(margin + whole) > WIDTH:
+        elif comment and columns(margin + whole) > WIDTH:
             self.lines += [f"{margin}# {comment}", margin + code]
         else:
             self.lines.append(margin + whole)
@@ -30,6 +42,17 @@ class Page:
     def block(self, source: str) -> None:
         """Several lines as they are."""
         self.lines += source.strip("\n").split("\n")
+
+    def results(self, values: list[str]) -> None:
+        """What a function returns, one value a line if one line is too short for them."""
+        line = f"return {', '.join(values)}"
+        if len(line) + 4 <= WIDTH:
+            self.add(line, indent=1)
+            return
+        self.add("return (", indent=1)
+        for value in values:
+            self.add(f"{value},", indent=2)
+        self.add(")", indent=1)
 
     def gap(self, lines: int = 1) -> None:
         """Empty lines."""

@@ -118,9 +118,7 @@ class Steps:
             if source.kind == "tensor" and self.scalar:
                 found[name] = Source(f"{source.text}.item()")
             elif source.kind == "tensor":
-                found[name] = Source(
-                    source.text + (".detach()" if source.live else "") + ".double().numpy()", "array"
-                )
+                found[name] = Source(source.text + (".detach()" if source.live else "") + ".double().numpy()", "array")
         found |= {name: Source(self.exact_name(name), kind) for name in self.given.exact}
         if self.of.observed and "reward" in self.of.pieces:
             found["reward"] = Source(self.exact_name("reward"), kind)
@@ -137,9 +135,7 @@ class Steps:
     def item(self, step: Step) -> bool:
         """Whether a line may become a plain number: `a = o.item()`, if only the observed reward reads it."""
         read_by = [other for other in self.steps if step.line.name in symbols(other.line.tree)]
-        return (
-            self.scalar and not step.exact and step.line.tree == Symbol("o") and all(o.exact for o in read_by)
-        )
+        return self.scalar and not step.exact and step.line.tree == Symbol("o") and all(o.exact for o in read_by)
 
 
 def _only_multiplied(tree: Tree, tensors: set[str]) -> bool:
