@@ -29,9 +29,7 @@ def words(*numbers: int) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint64
     ],
     ids=["zeros", "ones", "digits of pi"],
 )  # fmt: skip
-def test_philox_gives_the_known_answers(
-    counter: tuple[int, ...], key: tuple[int, int], expected: str
-) -> None:
+def test_philox_gives_the_known_answers(counter: tuple[int, ...], key: tuple[int, int], expected: str) -> None:
     """The known answers of philox4x32-10 in Random123's own test."""
     assert " ".join(f"{int(word):08x}" for word in philox(words(*counter), key)) == expected
 
@@ -42,9 +40,7 @@ def test_philox_agrees_with_an_own_reading_of_the_paper() -> None:
     key = (123456789, 4000000000)
     found = np.array(philox(tuple(counter), key))
     for i in range(0, 1000, 50):
-        assert [int(word) for word in found[:, i]] == by_hand(
-            [int(word) for word in counter[:, i]], list(key)
-        )
+        assert [int(word) for word in found[:, i]] == by_hand([int(word) for word in counter[:, i]], list(key))
 
 
 def by_hand(counter: list[int], key: list[int]) -> list[int]:
@@ -93,9 +89,7 @@ def test_normals_stay_finite_at_the_ends(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_seeds_purposes_steps_and_layers_differ() -> None:
     places = list(itertools.product((0, 1, 2), PURPOSES, (1, 2), (0, 1)))
-    found = {
-        uniforms(seed, purpose, np.array([step]), 1, layer).item() for seed, purpose, step, layer in places
-    }
+    found = {uniforms(seed, purpose, np.array([step]), 1, layer).item() for seed, purpose, step, layer in places}
     assert len(found) == len(places)
     for purpose in PURPOSES[1:]:
         uncorrelated(uniforms(0, purpose, np.arange(100), 100), uniforms(0, PURPOSES[0], np.arange(100), 100))
@@ -106,12 +100,8 @@ def test_a_number_depends_only_on_its_place() -> None:
     """Alone, in a block, in another order, with more samples or units beside it, on any thread: the same."""
     block = normals(5, "noise", np.arange(1, 21), 30, layer=2, units=4)
     for step in (20, 1, 7):
-        np.testing.assert_array_equal(
-            normals(5, "noise", np.array([step]), 30, layer=2, units=4)[0], block[step - 1]
-        )
-    np.testing.assert_array_equal(
-        normals(5, "noise", np.arange(1, 21), 3, layer=2, units=1), block[:, :3, :1]
-    )
+        np.testing.assert_array_equal(normals(5, "noise", np.array([step]), 30, layer=2, units=4)[0], block[step - 1])
+    np.testing.assert_array_equal(normals(5, "noise", np.arange(1, 21), 3, layer=2, units=1), block[:, :3, :1])
     np.testing.assert_array_equal(normals(5, "noise", np.array([9, 3]), 30, layer=2, units=4), block[[8, 2]])
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         steps = [np.array([step]) for step in range(1, 21)]
@@ -175,7 +165,5 @@ def test_dropout_keeps_the_mean(p: float) -> None:
 
 
 def test_dropout_differs_between_steps_layers_and_seeds() -> None:
-    masks = [
-        dropout_mask(seed, step, 50, layer, 4, 0.5) for seed in (0, 1) for step in (1, 2) for layer in (1, 2)
-    ]
+    masks = [dropout_mask(seed, step, 50, layer, 4, 0.5) for seed in (0, 1) for step in (1, 2) for layer in (1, 2)]
     assert len({mask.tobytes() for mask in masks}) == 8

@@ -164,9 +164,7 @@ def test_only_a_path_through_the_reward_is_no_observed_reward() -> None:
 def test_the_network_of_what_ships_fits_its_task(name: str) -> None:
     found = method(shipped(name))
     assert found.network.sizes[0] == len(found.task.names)
-    assert found.output_name == (
-        "o" if name in ("knob", "knob-fixed", "choose") else f"z{found.network.last}"
-    )
+    assert found.output_name == ("o" if name in ("knob", "knob-fixed", "choose") else f"z{found.network.last}")
 
 
 def test_the_settings_of_the_pieces_are_the_methods_numbers() -> None:
@@ -243,9 +241,7 @@ def test_a_choice_needs_a_probability(activation: str) -> None:
         ({"truth": "x1 + 50", "output_activation": "10*sigmoid(z)"}, "50", "59"),
     ],
 )
-def test_labels_that_an_output_cannot_reach_are_noted(
-    settings: dict[str, Any], first: str, last: str
-) -> None:
+def test_labels_that_an_output_cannot_reach_are_noted(settings: dict[str, Any], first: str, last: str) -> None:
     base = settings.get("base", "add")
     (note,) = method(shipped(base).change(**{key: settings[key] for key in settings if key != "base"})).notes
     assert noted(**settings) == {"experiment.range_warning"}

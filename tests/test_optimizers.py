@@ -62,9 +62,7 @@ def ours(row: Row, start: Floats, given: Floats) -> list[Step]:
     w: object = start
     steps: list[Step] = []
     for step, g in enumerate(given, 1):
-        known = run_lines(
-            program.lines, {**row.numbers, **state, "w": w, "g": g, "step": float(step)}, evaluate
-        )
+        known = run_lines(program.lines, {**row.numbers, **state, "w": w, "g": g, "step": float(step)}, evaluate)
         w, state = known[program.latest["w"]], {name: known[program.latest[name]] for name in state}
         after = {**known, **state, "w": w}
         steps.append({name: np.asarray(value, dtype=np.float64) for name, value in after.items()})
@@ -106,9 +104,7 @@ def compare(row: Row, pytorch: Row) -> None:
         settings = {**pytorch.numbers, "step": float(step)}
         expected: dict[str, object] = {"w": found["w"]}
         expected |= {name: found[other] for name, other in tie.kept.items()}
-        expected |= {
-            name: evaluate(parse(formula), {**found, **settings}) for name, formula in tie.derived.items()
-        }
+        expected |= {name: evaluate(parse(formula), {**found, **settings}) for name, formula in tie.derived.items()}
         for name, value in expected.items():
             np.testing.assert_allclose(
                 mine[name], np.asarray(value), rtol=CLOSE, atol=CLOSE,
@@ -136,9 +132,7 @@ def test_a_beta2_that_is_wrong_by_a_ten_thousandth_is_seen(name: str) -> None:
         compare(changed(row, "beta2", -1e-4), row)
 
 
-LAST = {
-    asked.partition("(")[0]: asked for asked in ASKED if "weight_decay=0.2" in asked
-}  # every setting is felt
+LAST = {asked.partition("(")[0]: asked for asked in ASKED if "weight_decay=0.2" in asked}  # every setting is felt
 
 
 @pytest.mark.parametrize(

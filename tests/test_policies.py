@@ -14,9 +14,7 @@ from glassgrad.tables.row import Row, find
 from tied import Floats, Tied, check, plants, pytorch
 
 GRID: Floats = np.linspace(-4, 4, 33)
-PROBABILITIES: Floats = np.linspace(
-    0.1, 0.9, 41
-)  # nearer to 0 and 1 PyTorch itself loses digits, by its logits
+PROBABILITIES: Floats = np.linspace(0.1, 0.9, 41)  # nearer to 0 and 1 PyTorch itself loses digits, by its logits
 
 
 def policy(asked: str) -> Row:

@@ -97,9 +97,7 @@ def test_which_column_is_the_label(tmp_path: Path, names: str, columns: tuple[st
     ("names", "columns"),
     [("a,b", ("a", "b")), ("a,t", ("a",)), ("a", ("a",)), ("y,x2,x1", ("x1", "x2")), ("t,y", ("y",))],
 )
-def test_where_a_formula_is_true_all_columns_are_inputs(
-    tmp_path: Path, names: str, columns: tuple[str, ...]
-) -> None:
+def test_where_a_formula_is_true_all_columns_are_inputs(tmp_path: Path, names: str, columns: tuple[str, ...]) -> None:
     table = read(tmp_path, f"{names}\n" + ",".join("1" for _ in names.split(",")), labelled=False)
     assert (table.columns, table.label) == (columns, "")
     assert table.truth.shape == (1,)

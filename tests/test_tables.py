@@ -145,26 +145,20 @@ def test_pytorch_of_a_row_without_one_is_an_error() -> None:
 
 def texts() -> list[tuple[str, Text, str]]:
     """(name, reading, source) of every entry of every table."""
-    rows = [
-        (f"{kind} {row.name}", row.reading, row.source) for kind, of in ROWS.items() for row in of.values()
-    ]
+    rows = [(f"{kind} {row.name}", row.reading, row.source) for kind, of in ROWS.items() for row in of.values()]
     rows += [(f"init {row.name}", row.reading, row.source) for row in INITIALISATIONS.values()]
     rows += [(f"task {task.name}", task.reading, "ours") for task in TASKS.values()]
     return rows + [(f"experiment {name}", each.title, "ours") for name, each in EXPERIMENTS.items()]
 
 
 @pytest.mark.parametrize(("name", "reading", "source"), texts())
-def test_every_entry_has_a_reading_in_both_languages_and_a_source(
-    name: str, reading: Text, source: str
-) -> None:
+def test_every_entry_has_a_reading_in_both_languages_and_a_source(name: str, reading: Text, source: str) -> None:
     assert all(part.strip() for part in (name, *reading, source))
     assert reading.en != reading.zh
     assert "\n" not in reading.en + reading.zh + source
 
 
-@pytest.mark.parametrize(
-    "file", sorted(Path(glassgrad.tables.__path__[0]).glob("*s.py")), ids=lambda file: file.stem
-)
+@pytest.mark.parametrize("file", sorted(Path(glassgrad.tables.__path__[0]).glob("*s.py")), ids=lambda file: file.stem)
 def test_names_are_unique(file: Path) -> None:
     """Every entry that is written stands in the table: none has taken the place of another."""
     made = [
@@ -295,9 +289,7 @@ def test_a_formula_is_no_name(kind: str, formula: str) -> None:
         ("objective", "huber(delta=-1)", "table.range", {"setting": "delta"}),
     ],
 )
-def test_a_wrong_name_or_setting_is_explained(
-    kind: str, asked: str, key: str, expected: dict[str, str]
-) -> None:
+def test_a_wrong_name_or_setting_is_explained(kind: str, asked: str, key: str, expected: dict[str, str]) -> None:
     with pytest.raises(ExperimentError) as caught:
         find(kind, ROWS[kind], asked)
     assert caught.value.key == key

@@ -201,9 +201,7 @@ def test_data_is_trained_on_row_by_row_but_for_what_is_held_out() -> None:
 
 def test_the_domain_of_data_is_its_different_questions() -> None:
     np.testing.assert_array_equal(DATA.domain(), [[1, 1], [2, 1], [3, 0]])
-    np.testing.assert_array_equal(
-        DATA.true(DATA.domain()), [5, 15, 7]
-    )  # the mean where a question stands twice
+    np.testing.assert_array_equal(DATA.true(DATA.domain()), [5, 15, 7])  # the mean where a question stands twice
     assert DATA.extrapolation() is None
 
 

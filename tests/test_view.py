@@ -133,9 +133,7 @@ def test_the_slider_moves_everything(page: Page, address: str, report: dict[str,
     assert page.locator("#forward [data-open='equation:z2']").inner_text() == f"{output['value']:.4f}"
 
 
-def test_a_number_opens_its_formula_and_the_trail_leads_back(
-    page: Page, address: str, report: dict[str, Any]
-) -> None:
+def test_a_number_opens_its_formula_and_the_trail_leads_back(page: Page, address: str, report: dict[str, Any]) -> None:
     visit(page, address, "chapter=add&lang=en")
     equation = next(one for one in report["watches"][0]["steps"][0]["equations"] if one["name"] == "dW1_1_x1")
     opener = page.locator("#backward [data-open='equation:dW1_1_x1']").first
@@ -250,9 +248,7 @@ def test_texts_and_scripts_have_the_same_keys() -> None:
     asked = set(re.findall(r"""\b(?:say|prose)\(\s*["']([\w-]+)["']""", source))
     assert asked <= keys
     written = {"needs-javascript"} | set(re.findall(r"""["'`]([\w-]+)["'`]""", source))
-    made = [
-        f"{re.escape(a)}.+{re.escape(b)}" for a, b in re.findall(r"`([\w-]*)\$\{[^}]+\}([\w-]*)`", source)
-    ]
+    made = [f"{re.escape(a)}.+{re.escape(b)}" for a, b in re.findall(r"`([\w-]*)\$\{[^}]+\}([\w-]*)`", source)]
     patterns = [pattern for pattern in made if pattern != ".+"]
     assert [key for key in keys - written if not any(re.fullmatch(one, key) for one in patterns)] == []
 

@@ -60,9 +60,7 @@ def check(tied: Tied) -> None:
         for what, tree, expected in (("value", tied.tree, value), ("derivative", slope, gradient)):
             room = _room(tree, {**exact, **tied.numbers}, dtype)
             ours = evaluate_torch(tree, {**given, **tied.numbers}, dtype)
-            _hold(
-                tied, f"{what} in {dtype}", np.asarray(torch.as_tensor(ours).double()), expected, room, exact
-            )
+            _hold(tied, f"{what} in {dtype}", np.asarray(torch.as_tensor(ours).double()), expected, room, exact)
             if dtype == torch.float64:
                 numpy = np.asarray(evaluate(tree, {**exact, **tied.numbers}))
                 _hold(tied, f"{what} on NumPy", numpy, expected, room, exact)
@@ -83,9 +81,7 @@ def _room(tree: Tree, values: Mapping[str, object], dtype: torch.dtype) -> Float
     return np.asarray(ROUNDINGS * precision.eps * scale + precision.tiny, dtype=np.float64)
 
 
-def _hold(
-    tied: Tied, what: str, ours: Floats, expected: Floats, room: Floats, at: Mapping[str, Floats]
-) -> None:
+def _hold(tied: Tied, what: str, ours: Floats, expected: Floats, room: Floats, at: Mapping[str, Floats]) -> None:
     ours, room = np.broadcast_to(ours, expected.shape), np.broadcast_to(room, expected.shape)
     wrong = ~(np.abs(ours - expected) <= room)
     if wrong.any():
