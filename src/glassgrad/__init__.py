@@ -4,6 +4,7 @@ import glassgrad as gg
 run = gg.watch("add", seed=3)      one training, every number of every step
 run.step(1).equation("dz2")        an equation: symbolic, with its numbers, its value
 run.check.passed                   held against PyTorch
+gg.compare("add", "sub", runs=1000)  how often each of them is solved, with intervals
 gg.export("knob", to="torch")      the plain script of an experiment
 """
 
@@ -12,23 +13,26 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from glassgrad.comparison import Comparison, compare
     from glassgrad.errors import DataError, ExperimentError, FormulaError, GlassgradError
     from glassgrad.experiment import Experiment
-    from glassgrad.export import export
+    from glassgrad.exports import export
     from glassgrad.formula import derivative, latex, parse, show
     from glassgrad.locale import set_language
     from glassgrad.record import Record
     from glassgrad.report.shelf import shelf as list
-    from glassgrad.watch import Watch, watch
+    from glassgrad.watched import Watch, watch
 
 # where each name lives: imported at its first use, so that `glassgrad --help` need not wait for torch
 _HOMES = {
+    "Comparison": "comparison",
+    "compare": "comparison",
     "DataError": "errors",
     "ExperimentError": "errors",
     "FormulaError": "errors",
     "GlassgradError": "errors",
     "Experiment": "experiment",
-    "export": "export",
+    "export": "exports",
     "derivative": "formula",
     "latex": "formula",
     "parse": "formula",
@@ -36,11 +40,12 @@ _HOMES = {
     "set_language": "locale",
     "Record": "record",
     "list": "report.shelf:shelf",
-    "Watch": "watch",
-    "watch": "watch:watch",
+    "Watch": "watched",
+    "watch": "watched",
 }
 
 __all__ = [
+    "Comparison",
     "DataError",
     "Experiment",
     "ExperimentError",
@@ -48,6 +53,7 @@ __all__ = [
     "GlassgradError",
     "Record",
     "Watch",
+    "compare",
     "derivative",
     "export",
     "latex",

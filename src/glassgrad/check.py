@@ -7,7 +7,7 @@ scale of 0 wants exactly 0, and a formula counts as checked only if it was seen 
 its scale. What was not is listed. It is a check, not a proof.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,11 +16,14 @@ import numpy as np
 from glassgrad.engines.replay import reference
 from glassgrad.engines.torch import train
 from glassgrad.equations import Evaluated, Step
-from glassgrad.experiment import Experiment
+from glassgrad.experiment import Experiment, Precision
+from glassgrad.formula.lines import Line
+from glassgrad.formula.tree import symbols
 from glassgrad.steps import update_name
 
 TOLERANCE = {"single": 1e-5, "double": 1e-12}
 SMALLEST = {"single": 1.2e-38, "double": 2.3e-308}  # below the smallest normal number rounding is absolute
+LARGEST = {"single": float(np.finfo(np.float32).max), "double": float(np.finfo(np.float64).max)}
 SEEN = 0.1
 PROBES = range(1, 17)  # seeds
 
@@ -50,7 +53,7 @@ class Check:
         True
     """
 
-    precision: str
+    precision: Precision
     families: dict[str, _Family] = field(default_factory=dict)
     differences: dict[tuple[int, str], float] = field(default_factory=dict)
 
@@ -79,9 +82,15 @@ class Check:
     def passed(self) -> bool:
         return self.largest_difference <= self.tolerance
 
-    def add(self, family: str, label: str, step: int, shown: Any, theirs: Any, scale: Any) -> None:
-        """Hold one quantity (or an array of them, one number each) against PyTorch's."""
+    def add(self, family: str, label: str, step: int, shown: Any, theirs: Any, scale: Any, known: Any = True) -> None:
+        """Hold one quantity (or an array of them, one number each) against PyTorch's, where `known`."""
         entry = self.families.setdefault(family, _Family())
+        if not np.all(known):
+            known = np.broadcast_to(known, np.broadcast_shapes(*map(np.shape, (shown, theirs, known))))
+            shown, theirs, scale = (np.broadcast_to(part, known.shape)[known] for part in (shown, theirs, scale))
+            if not np.size(shown):
+                return
+        shown, theirs = as_kept(shown, self.precision), as_kept(theirs, self.precision)
         gap = differences(shown, theirs, scale, SMALLEST[self.precision])
         worst = float(np.max(gap)) if np.size(gap) else 0.0
         entry.numbers += 1
@@ -98,6 +107,12 @@ class Check:
             entry.seen = entry.seen or family.seen
             if family.largest > entry.largest:
                 entry.largest, entry.worst = family.largest, f"{family.worst} of a probe"
+
+
+def as_kept(value: Any, precision: Precision) -> Any:
+    """A value with what the precision cannot hold as infinite."""
+    array = np.asarray(value, dtype=float)
+    return np.where(np.abs(array) > LARGEST[precision], np.copysign(np.inf, array), array)
 
 
 def differences(shown: Any, theirs: Any, scale: Any, smallest: float) -> Any:
@@ -122,9 +137,10 @@ def check_results(experiment: Experiment, steps: Iterable[Step]) -> Check:
     do not show well (their terms cancel) are looked at again in short runs of the same experiment with other seeds and
     one sample; what is not seen there either stays unchecked.
     """
-    result = Check(experiment.precision)
+    result, plant = Check(experiment.precision), None
     for step in steps:
         check_step(result, step.evaluated)
+        plant = step.evaluated.plant
     for seed in PROBES:
         if not result.unchecked:
             break
@@ -132,19 +148,38 @@ def check_results(experiment: Experiment, steps: Iterable[Step]) -> Check:
         seen = Check(experiment.precision)
         record = train(probe)
         for number in range(1, record.steps + 1):
-            check_step(seen, Evaluated(probe, record.moment(number)))
+            check_step(seen, Evaluated(probe, record.moment(number), plant))
         result.join(seen)
     return result
 
 
+def known(line: Line, ours: Mapping[str, Any], theirs: Mapping[str, Any], precision: Precision) -> Any:
+    """Where a line has a result that can be compared: where all that it reads is finite, here and in PyTorch.
+
+    What comes after the first number of a step that is not finite, follows from it; NaN times 0 is left to each program.
+    """
+    read = [side[name] for name in symbols(line.tree) for side in (ours, theirs) if name in side]
+    fine: Any = True
+    for value in read:
+        fine = fine & np.isfinite(as_kept(value, precision))
+    return fine if line.level == "sample" or np.ndim(fine) == 0 else bool(np.all(fine))
+
+
 def check_step(result: Check, evaluated: Evaluated) -> None:
     """Add one step to a check."""
-    moment = evaluated.moment
+    moment, values = evaluated.moment, evaluated.values
     theirs, their_update = reference(evaluated.experiment, moment)
     for quantity in evaluated.quantities:
         name = quantity.name
-        result.add(quantity.family, name, moment.step, evaluated.values[name], theirs[name], evaluated.scales[name])
-    parameters = [name for name, _, _ in evaluated.parameters]
+        clear = known(quantity.line, values, theirs, result.precision)
+        result.add(quantity.family, name, moment.step, values[name], theirs[name], evaluated.scales[name], clear)
+    if moment.updated:
+        check_update(result, evaluated, their_update)
+
+
+def check_update(result: Check, evaluated: Evaluated, their_update: Mapping[str, Any]) -> None:
+    """Add the optimizer's lines of one step to a check."""
+    moment, parameters = evaluated.moment, [name for name, _, _ in evaluated.parameters]
     for line in evaluated.of.optimizer_program.lines:
         shown, scale, other = (
             evaluated.update_values[line.name],

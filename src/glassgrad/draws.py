@@ -49,11 +49,17 @@ def philox(counter: tuple[NDArray[np.uint64], ...], key: tuple[int, int]) -> tup
     return c0, c1, c2, c3
 
 
+def philox_key(seed: int, purpose: Purpose) -> tuple[int, int]:
+    """The key of a run's numbers for one purpose: two words."""
+    first, second = np.random.SeedSequence([seed, _PURPOSES[purpose]]).generate_state(2, np.uint32)
+    return int(first), int(second)
+
+
 def _words(
     seed: int, purpose: Purpose, steps: NDArray[np.int64], samples: int, layer: int, units: int
 ) -> tuple[NDArray[np.uint64], ...]:
     """Words for every (step, sample, unit): arrays of that shape."""
-    key = np.random.SeedSequence([seed, _PURPOSES[purpose]]).generate_state(2, np.uint32)
+    key = philox_key(seed, purpose)
     step, sample, unit = np.meshgrid(
         np.asarray(steps, np.uint64), np.arange(samples, dtype=np.uint64), np.arange(units, dtype=np.uint64),
         indexing="ij",

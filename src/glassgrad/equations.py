@@ -120,8 +120,10 @@ class Evaluated:
         values[line.name], scales[line.name] = value, scale
 
     def _update(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The optimizer's lines, over all parameters as one vector."""
+        """The optimizer's lines, over all parameters as one vector; nothing where no update followed."""
         program, moment = self.of.optimizer_program, self.moment
+        if not moment.updated:
+            return {}, {}
         settings = {**self.of.optimizer.numbers, "step": float(moment.step)}
         gradients = [self.gradient_name(name) for name, _, _ in self.parameters]
         values: dict[str, Any] = {
@@ -152,6 +154,11 @@ def _folded(tree: Tree, settings: Mapping[str, Any]) -> Tree:
         return Number(float(evaluate(part, settings)))
 
     return replace(tree, change) if settings else tree
+
+
+def _with_settings(tree: Tree, settings: Mapping[str, Any]) -> Tree:
+    """A formula with the settings as the numbers that they are, not rounded: 1 - 0.99999 is not 1 - 1."""
+    return substitute(tree, {name: Number(float(value)) for name, value in settings.items()})
 
 
 class Step:
@@ -193,7 +200,7 @@ class Step:
             name,
             quantity.section,
             show(tree),
-            substituted(tree, values, self.sample),
+            substituted(_with_settings(tree, self.evaluated.settings), values, self.sample),
             self.at(values[name]),
             f"{latex_name(name)} = {latex(tree)}",
             self.links(tree),
@@ -236,6 +243,8 @@ class Step:
     def _updates(self) -> list[Equation]:
         """The optimizer's lines, for the step and then for every parameter."""
         program, found = self.of.optimizer_program, []
+        if not self.moment.updated:
+            return []
         for line in program.lines:
             if line.level == "step":
                 found.append(self._update(line, "", 0))
@@ -254,13 +263,19 @@ class Step:
             name,
             "update",
             show(tree),
-            substituted(tree, read, index),
+            substituted(_with_settings(tree, {**self.of.optimizer.numbers, "step": self.moment.step}), read, index),
             float(value[index]) if np.ndim(value) else float(value),
             f"{latex_name(name)} = {latex(tree)}",
-            tuple(symbols(tree)),
+            tuple(symbols(tree)) if parameter else self._all_names(tree),
             line.level,
             line.name,
         )
+
+    def _all_names(self, tree: Tree) -> tuple[str, ...]:
+        """What a line of the whole step reads: of w, g and the like, those of every parameter."""
+        names = [self._names(parameter) for parameter, _, _ in self.evaluated.parameters]
+        read = (dict.fromkeys(one.get(symbol, symbol) for one in names) for symbol in symbols(tree))
+        return tuple(dict.fromkeys(name for each in read for name in each))
 
     def _names(self, parameter: str) -> dict[str, str]:
         """What the optimizer's names are called for one parameter."""

@@ -49,7 +49,9 @@ class FormulaError(GlassgradError):
                 position=self.position,
                 message=message,
             )
-        return " ".join((f"{self.piece}: {message}" if self.piece else message).split())
+        if self.piece:
+            message = say("formula.within", piece=self.piece, message=message)
+        return " ".join(message.split())
 
 
 class ExperimentError(GlassgradError):

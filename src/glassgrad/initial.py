@@ -41,8 +41,8 @@ def _layer(
     import torch
     from torch.nn import init as draw
 
-    weight = torch.empty(network.sizes[layer], network.sizes[layer - 1])
-    bias = torch.zeros(network.sizes[layer])
+    weight = torch.empty(network.sizes[layer], network.sizes[layer - 1], dtype=torch.float32)
+    bias = torch.zeros(network.sizes[layer], dtype=torch.float32)
     if init == "default":
         draw.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
         bound = 1 / math.sqrt(network.sizes[layer - 1])
@@ -67,6 +67,10 @@ def own_values(source: str, network: Network) -> "dict[str, torch.Tensor]":
             given[name.strip()] = json.loads(value)
         except json.JSONDecodeError:
             given[name.strip()] = None
+    unknown_name = next((name for name in given if name not in network.shapes()), None)
+    if unknown_name is not None:
+        known = ", ".join(network.shapes())
+        raise ExperimentError("experiment.init_name", name=unknown_name[:30], known=known)
     found = {}
     for name, shape in network.shapes().items():
         try:

@@ -11,7 +11,6 @@ from glassgrad.experiment import Experiment
 from glassgrad.formula.derivative import derivative
 from glassgrad.formula.evaluate import evaluate
 from glassgrad.method import Formula, Method, method
-from glassgrad.steps import quantities
 
 FLAT = 1e-3  # a unit whose slope is below this on every question hardly learns any more
 SLOPES_SHOWN = 200
@@ -36,6 +35,7 @@ class Units:
     saturated: tuple[str, ...]
 
 
+@np.errstate(all="ignore")
 def forward(experiment: Experiment, parameters: Parameters, inputs: Floats) -> dict[str, Floats]:
     """Every z, a and o by name for inputs of shape (n, inputs), in double precision; dropout is off.
 
@@ -45,17 +45,23 @@ def forward(experiment: Experiment, parameters: Parameters, inputs: Floats) -> d
         >>> forward(shipped("add-linear"), net, np.array([[5.0, 3.0]]))["z1"]
         array([8.])
     """
-    of, experiment = method(experiment), experiment.change(dropout=0.0)
-    values: dict[str, Any] = {name: inputs[:, i] for i, name in enumerate(of.task.names)}
-    values |= {name: np.float64(parameters[array][place]) for name, array, place in of.network.parameters()}
-    values |= {**of.activation.numbers, **of.output_activation.numbers}
-    found: dict[str, Floats] = {}
-    for quantity in quantities(experiment):
-        if quantity.section == "forward":
-            values[quantity.name] = np.broadcast_to(evaluate(quantity.line.tree, values), (len(inputs),))
-            found[quantity.name] = values[quantity.name]
-    found["o"] = found[of.output_name]
+    of = method(experiment)
+    net, found, below = of.network, dict[str, Floats](), inputs
+    for layer in net.layers:
+        z = below @ np.asarray(parameters[f"W{layer}"], np.float64).T + np.asarray(parameters[f"b{layer}"], np.float64)
+        formula = of.activation if layer < net.last else of.output_activation
+        below = _activated(formula, layer, parameters, z)  # (n, units)
+        found |= {net.sum_name(layer, i): z[:, i] for i in net.units(layer)}
+        if layer < net.last:
+            found |= {f"a{layer}_{i + 1}": below[:, i] for i in net.units(layer)}
+    found["o"] = below[:, 0]
     return found
+
+
+def _activated(formula: Formula, layer: int, parameters: Parameters, z: Floats) -> Floats:
+    learned = {f"{name}{layer}": float(parameters[f"{name}{layer}"]) for name in formula.learned}
+    value = evaluate(formula.in_layer(layer), {"z": z, **formula.numbers, **learned})
+    return np.array(np.broadcast_to(value, z.shape))
 
 
 def answers(experiment: Experiment, parameters: Parameters, inputs: Floats) -> Floats:
@@ -101,6 +107,7 @@ def _slope(activation: Formula, layer: int, parameters: Parameters, z: Floats) -
     return np.array(np.broadcast_to(evaluate(derivative(activation.in_layer(layer), "z"), values), z.shape))
 
 
+@np.errstate(all="ignore")
 def slopes(experiment: Experiment, parameters: Parameters, inputs: Floats) -> list[Slope]:
     """The output's local slopes and intercept at each question: for x1 + x2 learned well, (1, 1) and 0.
 
@@ -128,6 +135,7 @@ def solved(experiment: Experiment, parameters: Parameters) -> bool:
     return bool(np.all(errors(experiment, parameters, task.domain()) < task.tolerance))
 
 
+@np.errstate(all="ignore")
 def errors(experiment: Experiment, parameters: Parameters, inputs: Floats) -> Floats:
     """|answer - truth| for each question."""
     of = method(experiment)

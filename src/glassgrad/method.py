@@ -1,5 +1,6 @@
 """A method: an experiment's formulas, read, named and checked for whether they fit together."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -29,6 +30,9 @@ from glassgrad.tables.tasks import TASKS
 from glassgrad.task import Task
 
 _TAKEN = {"W", "b", "z", "a", "x", "o", "t", "L", "g", "w", "keep", "step"}  # names that a learned number may not have
+_STEPS_OWN = re.compile(r"d?(z\d+(_\d+)?|a\d+_\d+|keep\d+_\d+|L|R|norm|shrink|clip|(\w+_)?(W\d+_\w+|[bB]\d+_\d+))")
+"""What a step computes anyway: no line of a policy, reward, objective or optimizer may have such a name."""
+
 _DEFAULTS = {"policy": {"sigma": 0.5}, "optimizer": {"lr": 0.01}}
 
 
@@ -143,6 +147,7 @@ def _method(experiment: Experiment, written: int | None) -> Method:
         optimizer_program=_lines("optimizer", optimizer_row, {"w": "parameter", "g": "parameter", "step": "step"}, "w"),
         notes=(),
     )
+    _check_names(found)
     notes += _fit(experiment, found)
     return Method(**{**found.__dict__, "notes": tuple(notes)})
 
@@ -160,7 +165,8 @@ def task_of(experiment: Experiment) -> Task:
         table = read_table(experiment.data, experiment.held_out, labelled=experiment.truth is None)
         names = tuple(f"x{i + 1}" for i in range(len(table.columns)))
         template = ", ".join(f"{{{name}}}" for name in names)
-        spread = float(np.std(table.truth)) if table.label else 0.0
+        with np.errstate(over="ignore"):
+            spread = float(np.std(table.truth)) if table.label else 0.0
         whole = bool(np.all(table.truth == np.round(table.truth)))
         task = Task(
             "data",
@@ -169,7 +175,7 @@ def task_of(experiment: Experiment) -> Task:
             "",
             template,
             tuple(tuple(row) for row in table.inputs[:4]),
-            tolerance=0.5 if whole or not spread else spread / 10,
+            tolerance=0.5 if whole or not 0 < spread < np.inf else spread / 10,
             reading=text("task.data"),
             data=table,
         )
@@ -227,8 +233,6 @@ def _defaulted(kind: str, row: Row, notes: list[Text]) -> Row:
 
 def symbols_of(line: str) -> set[str]:
     """The names in a line of text, whether or not it can be read."""
-    import re
-
     return set(re.findall(r"[A-Za-z_]\w*", line))
 
 
@@ -280,6 +284,26 @@ def _program(pieces: Mapping[str, Row], given: Mapping[str, Level]) -> Program:
         sources += _named(row.formula, result)
     numbers: dict[str, Level] = {key: "step" for row in pieces.values() for key in row.numbers}
     return read_lines("; ".join(sources), {**given, **numbers}, "objective")
+
+
+def _check_names(found: Method) -> None:
+    """A line must not be called like another number of the step.
+
+    Raises:
+        ExperimentError: one is.
+    """
+    formulas = (found.activation, found.output_activation, *([found.regulariser] if found.regulariser else ()))
+    settings = {name for formula in formulas for name in formula.numbers}
+    names = [*(line.name for line in found.program.lines), *found.program.states]
+    learned = set(found.network.starts())
+    taken = settings | learned | {f"d{name}" for name in ("o", *names, *learned)}
+    optimizer = found.optimizer_program
+    own = [line.name for line in optimizer.lines if line.level == "step" or line.name == "R"]
+    own += [name for name in optimizer.states if optimizer.level(name) == "step" or name == "R"]
+    for piece, read, others in (("objective", names, taken), ("optimizer", own, {*taken, *names} - settings)):
+        for name in read:
+            if name in others or _STEPS_OWN.fullmatch(name):
+                raise ExperimentError("experiment.name_taken", piece=piece, name=name)
 
 
 def _named(source: str, result: str) -> list[str]:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-
 Learned = tuple[tuple[str, float], ...]
 """The numbers that an activation learns, each with the value where it starts."""
 

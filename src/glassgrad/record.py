@@ -22,6 +22,7 @@ class Moment:
     states: the optimizer's, by name, then by parameter. lines: the objective's own states (a baseline).
     inputs (samples, inputs), truth, noise, uniform (samples): what this step's batch sees; places: which of the drawn
     samples they are. masks: by layer, what dropout multiplies each activation with, (samples, units).
+    updated: whether an update followed; not at the step where a run diverged.
     """
 
     step: int
@@ -40,6 +41,7 @@ class Moment:
     masks: Mapping[int, Floats]
     loss: float
     reward: float | None
+    updated: bool = True
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ class Record:
             masks=masks(self.experiment, step, n),
             loss=float(self.loss[step - 1]),
             reward=None if self.reward is None else float(self.reward[step - 1]),
+            updated=step < self.steps or not self.status.startswith("diverged"),
         )
 
 

@@ -5,7 +5,7 @@ shown, evaluated and checked is this list.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -57,6 +57,34 @@ def quantities(experiment: Experiment) -> tuple[Quantity, ...]:
     return tuple(found)
 
 
+def equations_of_a_step(experiment: Experiment, most: int) -> int:
+    """How many equations a step has, the optimizer's included; of a network with more than `most`, some number above.
+
+    Example:
+        >>> from glassgrad.tables.experiments import shipped
+        >>> equations_of_a_step(shipped("add"), 10_000), equations_of_a_step(shipped("knob"), 10_000)
+        (150, 20)
+    """
+    of = method(experiment)
+    lines = of.optimizer_program.lines
+    each = sum(line.level == "parameter" for line in lines)
+    update = each * of.network.count + len(lines) - each
+    least = update + of.network.count
+    return least if least > most else update + len(quantities(experiment))
+
+
+def families(experiment: Experiment) -> tuple[str, ...]:
+    """The formulas of a step, each once, without the indices of its instances.
+
+    Example:
+        >>> from glassgrad.tables.experiments import shipped
+        >>> families(shipped("add-linear").change(optimizer="sgd"))
+        ('z1', 'objective', 'L', 'dz1', 'dW1', 'dB1', 'w_new')
+    """
+    own = (quantity.family for quantity in quantities(experiment))
+    return tuple(dict.fromkeys((*own, *(line.name for line in method(experiment).optimizer_program.lines))))
+
+
 def _make(name: str, tree: Tree, level: Level, section: Section, family: str) -> Quantity:
     return Quantity(Line(name, tree, level), section, family)
 
@@ -81,6 +109,12 @@ def _forward(of: Method, dropout: bool) -> Iterator[Quantity]:
                 a = substitute(of.activation.in_layer(layer), {"z": Symbol(z)})
                 kept = chain("*", (a, Symbol(f"keep{layer}_{i + 1}"))) if dropout else a
                 yield _make(f"a{layer}_{i + 1}", kept, "sample", "forward", f"a{layer}")
+    yield from _output(of)
+
+
+def _output(of: Method) -> Iterator[Quantity]:
+    """The output's activation, where it has one."""
+    net = of.network
     if not of.linear_output:
         o = substitute(of.output_activation.in_layer(net.last), {"z": Symbol(net.sum_name(net.last, 0))})
         yield _make("o", o, "sample", "forward", "o")
@@ -108,7 +142,22 @@ def _objective(of: Method) -> Iterator[Quantity]:
     yield _make("L", loss, "step", "objective", "L")
 
 
+def output_quantities(of: Method) -> tuple[Quantity, ...]:
+    """What happens at the output alone: activation, objective, and the chain rule back to the last sum."""
+    plain = replace(of, regulariser=None)
+    return (*_output(of), *_objective(plain), *_output_backward(of))
+
+
 def _backward(of: Method, dropout: bool) -> Iterator[Quantity]:
+    net = of.network
+    yield from _output_backward(of)
+    for layer in reversed(net.layers[:-1]):
+        for i in net.units(layer):
+            yield from _hidden_backward(of, layer, i, dropout)
+
+
+def _output_backward(of: Method) -> Iterator[Quantity]:
+    """From the objective to the last sum."""
     net, output = of.network, of.output_name
     wanted = reads(of.backward, "do") if of.backward else set()
     renamed: Mapping[str, Tree] = {"o": Symbol(output), "do": Symbol(f"d{output}")}
@@ -122,9 +171,6 @@ def _backward(of: Method, dropout: bool) -> Iterator[Quantity]:
     elif not of.linear_output:
         slope = _slope(of.output_activation.in_layer(net.last), last)
         yield _make(f"d{last}", multiply((Symbol("do"), slope)), "sample", "backward", f"dz{net.last}")
-    for layer in reversed(net.layers[:-1]):
-        for i in net.units(layer):
-            yield from _hidden_backward(of, layer, i, dropout)
 
 
 def _slope(tree: Tree, z: str) -> Tree:

@@ -1,4 +1,4 @@
-"""The command line `glassgrad`: `demo`, `watch`, `list`, `export`."""
+"""The command line `glassgrad`: `demo`, `watch`, `compare`, `list`, `export`."""
 
 from glassgrad.cli.main import main
 

@@ -8,7 +8,7 @@ from glassgrad.report.claims import claims
 from glassgrad.report.demo import SHOWN, Demo, demo_lines
 from glassgrad.report.feedback import feedback
 from glassgrad.report.page import page
-from glassgrad.watch import watch
+from glassgrad.watched import watch
 
 
 def run(folder: str) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from glassgrad.cli.terminal import write
-from glassgrad.export import export
+from glassgrad.exports import export
 
 
 def run(name: str, to: str, out: str | None, settings: dict[str, Any]) -> None:

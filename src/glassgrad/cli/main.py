@@ -75,6 +75,7 @@ def build() -> typer.Typer:
 
     app.command("demo", help=say("cli.demo"))(demo)
     app.command("watch", help=say("cli.watch"))(with_settings(_described(watch)))
+    app.command("compare", help=say("cli.compare"))(with_settings(_described(compare)))
     app.command("list", help=say("cli.list"))(list_)
     app.command("export", help=say("cli.export"))(with_settings(_described(export)))
     return app
@@ -113,7 +114,7 @@ def watch(
     full: Annotated[bool, typer.Option("--full")] = False,
     graph: Annotated[bool, typer.Option("--graph")] = False,
     plant: Annotated[str | None, typer.Option("--plant", metavar="FORMULA", show_default=False)] = None,
-    engine: Annotated[str, typer.Option("--engine", metavar="torch")] = "torch",
+    engine: Annotated[str, typer.Option("--engine", metavar="torch|compiled")] = "torch",
     format: Format = "text",
     out: Out = None,
     *,
@@ -133,6 +134,34 @@ def watch(
         engine=engine,
         form=format,
         out=out,
+        settings=settings,
+    )
+
+
+def compare(
+    names: Annotated[list[str], typer.Argument(metavar="NAME|FILE.toml …")],
+    vary: Annotated[list[str] | None, typer.Option("--vary", metavar="SETTING=V,V", show_default=False)] = None,
+    runs: Annotated[int, typer.Option("--runs", metavar="N")] = 1000,
+    why: Annotated[bool, typer.Option("--why")] = False,
+    format: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
+    plot: Annotated[str | None, typer.Option("--plot", metavar="FILE.png|.svg|.html", show_default=False)] = None,
+    csv: Annotated[str | None, typer.Option("--csv", metavar="FILE", show_default=False)] = None,
+    parquet: Annotated[str | None, typer.Option("--parquet", metavar="FILE", show_default=False)] = None,
+    *,
+    settings: dict[str, Any],
+) -> None:
+    """Many runs against each other."""
+    from glassgrad.cli.compare import run
+
+    run(
+        names,
+        vary=vary or (),
+        runs=runs,
+        why=why,
+        form=format,
+        plot=plot,
+        csv=csv,
+        parquet=parquet,
         settings=settings,
     )
 

@@ -10,7 +10,7 @@ from glassgrad.errors import DataError
 from glassgrad.locale import say
 
 if TYPE_CHECKING:
-    from glassgrad.watch import Progress
+    from glassgrad.watched import Progress
 
 STYLES = {
     "title": "bold",

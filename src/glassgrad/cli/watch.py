@@ -9,9 +9,9 @@ import typer
 from glassgrad.cli.terminal import progress, show, tell, write
 from glassgrad.errors import ExperimentError
 from glassgrad.locale import say
-from glassgrad.report.watch_text import watch_lines, watch_text
-from glassgrad.watch import Watch
-from glassgrad.watch import watch as watched
+from glassgrad.report.watch_text import place, watch_lines, watch_text
+from glassgrad.watched import Watch
+from glassgrad.watched import watch as watched
 
 FORMATS = ("text", "json", "html")
 
@@ -33,10 +33,10 @@ def run(
     """Train, show, check; exit status 1 if the check fails."""
     if form not in FORMATS:
         raise ExperimentError("experiment.choice", setting="--format", known=", ".join(FORMATS), came=form)
-    if engine != "torch":
-        raise ExperimentError("experiment.choice", setting="--engine", known="torch", came=engine)
     with progress(say("cli.training")) as tick:
-        found = watched(name, every=every, sample=sample, ask=ask, progress=tick, plant=plant, **settings)
+        found = watched(
+            name, every=every, sample=sample, ask=ask, progress=tick, plant=plant, engine=engine, **settings
+        )
     for note in found.of.notes if form != "text" else ():
         tell(say("report.warning", text=note))
     if form == "text" and out is None:
@@ -48,7 +48,7 @@ def run(
             tell(
                 say(
                     "report.check_failed",
-                    where=found.check.worst,
+                    where=place(found.check.worst),
                     difference=f"{found.check.largest_difference:.1e}",
                     allowed=f"{found.check.tolerance:g}",
                 )

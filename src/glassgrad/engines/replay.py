@@ -58,7 +58,7 @@ class _Replay:
             found[line.name] = _numbers(lines[line.name])
         found |= self.derivatives(seen, o, lines)
         found |= self.regulariser() | self.gradients()
-        return found, self.update(found)
+        return found, self.update(found) if self.moment.updated else {}
 
     def sums(self, seen: Mapping[str, Tensor]) -> Reference:
         """z and a of every unit."""

@@ -276,9 +276,9 @@ class OwnOptimizer:
     def state(self, name: str) -> list[Tensor]:
         """A state, for each parameter."""
         value = self.states[name]
-        return self.split(
-            value if isinstance(value, Tensor) else torch.full((sum(p.numel() for p in self.parameters),), value)
-        )
+        if not isinstance(value, Tensor) or value.dim() == 0:  # one number for the step: the same for every parameter
+            value = torch.full((sum(p.numel() for p in self.parameters),), float(value), dtype=torch.float64)
+        return self.split(value)
 
     def split(self, flat: Tensor) -> list[Tensor]:
         """One vector as the parameters' shapes."""
@@ -326,6 +326,7 @@ class _Recorder:
         self.rows = np.full(steps + 2, -1, np.int64)
         self.rows[shown] = np.arange(len(shown))
         self.place: list[int] = self.rows.tolist()
+        self.latest = 0  # the last step whose numbers are kept
         self.owners = list(parameters.values())
         self.sources = [parameter.detach() for parameter in self.owners]  # the same memory, without a graph
         self.names = list(parameters)
@@ -350,6 +351,18 @@ class _Recorder:
             for room, owner in zip(self.gradients, self.owners, strict=True):
                 if owner.grad is not None:
                     room[row].copy_(owner.grad)
+
+            self.latest = step
+
+    def kept(self, rooms: list[Tensor], step: int) -> list[Tensor]:
+        """One step's numbers; nothing if they were not kept."""
+        row = self.place[step] if step <= self.latest else -1
+        return [room[row] for room in rooms] if row >= 0 else []
+
+    def back_to(self, step: int) -> None:
+        """Give the network the numbers back that it had before a step's update, if they were kept."""
+        for source, before in zip(self.sources, self.kept(self.parameters, step), strict=False):
+            source.copy_(before)
 
     def after(self, step: int, optimizer: OwnOptimizer | TorchOptimizer) -> None:
         """The optimizer's states as the next step finds them."""
@@ -403,32 +416,33 @@ class _Run:
 
     def run(self, progress: Progress | None) -> Record:
         began = told = time.perf_counter()
-        status, step = "finished", 0
+        status, done = "finished", 0
         try:
             for step in range(1, self.experiment.steps + 1):
-                if not self.advance(step):
+                fine = self.advance(step)
+                done = step
+                if not fine:
                     break
                 if progress is not None and time.perf_counter() - told > 0.1:
                     told = time.perf_counter()
                     progress(step, self.experiment.steps)
         except KeyboardInterrupt:
-            step = max(step - 1, 0)  # the step that was under way is not counted
-            status = f"stopped at step {step}"
-        bad = self.first_bad(step)
+            self.recorder.back_to(done + 1)  # the step that was under way is not counted
+            status = f"stopped at step {done}"
+        bad = self.first_bad(done)
         if bad is not None:
-            step, status = bad, f"diverged at step {bad}: {self.cause(bad)}"
-        self.keep_final(step)
-        return self.shell(step, status, time.perf_counter() - began)
+            done, status = bad, f"diverged at step {bad}: {self.cause(bad)}"
+        self.keep_final(done)
+        return self.shell(done, status, time.perf_counter() - began)
 
     def first_bad(self, step: int) -> int | None:
-        """The first of the last steps whose gradient or loss is not finite; the network goes back to before it."""
-        for candidate in (step - 1, step):
-            row = self.recorder.rows[candidate] if candidate > 0 else -1
-            loss = self.recorder.loss[candidate - 1] if candidate > 0 else 0.0
-            fine = row < 0 or all(bool(torch.isfinite(room[row]).all()) for room in self.recorder.gradients)
-            if not fine or loss - loss != 0:
-                for room, source in zip(self.recorder.parameters, self.recorder.sources, strict=True):
-                    source.copy_(room[row])
+        """The first of the last steps that gave numbers that are not finite; the network goes back to before it."""
+        recorder = self.recorder
+        for candidate in range(max(1, step - 1), step + 1):
+            after = recorder.kept(recorder.parameters, candidate + 1) if candidate < step else recorder.sources
+            fine = all_finite([*recorder.kept(recorder.gradients, candidate), *after])
+            if not fine or not np.isfinite(recorder.loss[candidate - 1]):
+                recorder.back_to(candidate)
                 return candidate
         return None
 
@@ -503,7 +517,26 @@ class _Run:
             if found := culprit(line.tree, values, largest):
                 return f"{found} in {line.name}"
             values[line.name] = evaluate(line.tree, values)
-        return "overflow in L"
+        if not np.isfinite(self.recorder.loss[step - 1]):
+            return "overflow in L"
+        return self.cause_in_update(step, largest)
+
+    def cause_in_update(self, step: int, largest: float) -> str:
+        """Why a step's gradients or new weights are not finite, if its loss is."""
+        recorder, program = self.recorder, self.of.optimizer_program
+        gradients = recorder.kept(recorder.gradients, step)
+        if not gradients or not all_finite(gradients):
+            return "overflow in the gradient"
+        flat = nn.utils.parameters_to_vector
+        values: dict[str, Any] = {"g": flat(gradients), "w": flat(recorder.sources), **self.of.optimizer.numbers}
+        values |= {name: flat(recorder.kept(rooms, step)) for name, rooms in recorder.states.items()}
+        known = {name: value.double().numpy() if isinstance(value, Tensor) else value for name, value in values.items()}
+        known["step"] = float(step)
+        for line in program.lines:
+            if found := culprit(line.tree, known, largest):
+                return f"{found} in {line.name.removesuffix('_new')}"
+            known[line.name] = evaluate(line.tree, known)
+        return "overflow in the update"
 
     def shell(self, steps: int, status: str = "", seconds: float = 0.0) -> Record:
         """The record as far as it has come."""
@@ -525,6 +558,11 @@ class _Run:
             self.data.uniform,
             seconds,
         )
+
+
+def all_finite(tensors: list[Tensor]) -> bool:
+    """Whether all their numbers are."""
+    return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
 
 
 def first_states(of: Method) -> dict[str, float]:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from glassgrad.locale import Text
+
 Array = Any  # a NumPy array, a PyTorch tensor, or a Python float
 
 
@@ -27,7 +29,7 @@ class Function:
     value: Callable[..., Array]
     derivatives: tuple[str, ...] = ()
     latex: str = ""
-    edge: str = ""
+    edge: Text | None = None
     arity: int = 1
 
 
@@ -41,7 +43,10 @@ ARITHMETIC = (
         lambda B, a, b: B.power(a, b),
         ("where(b == 0, 0, b*a**(b - 1))", "where(a == 0, where(b >= 0, 0, a**b*log(a)), a**b*log(a))"),
         "{{{a}}}^{{{b}}}",
-        edge="a**0 is 1, with derivative 0, for every a; in b the derivative of 0**b is 0",
+        edge=Text(
+            "`a**0` is 1, with derivative 0, for every a; in b the derivative of `0**b` is 0",
+            "对任何 a，`a**0` 是 1，导数是 0；`0**b` 对 b 的导数是 0",
+        ),
         arity=2,
     ),
 )
@@ -59,21 +64,27 @@ CHOICES = (
     Function(
         "where",
         lambda B, c, a, b: B.where(c, a, b),
-        edge="the side not taken contributes nothing, NaN included",
+        edge=Text("the side not taken contributes nothing, NaN included", "没有选中的一侧不起任何作用，NaN 也不例外"),
         arity=3,
     ),
     Function(
         "max",
         lambda B, a, b: B.where((a >= b) | (a != a), a, b),
         latex=r"\max\left({a}, {b}\right)",
-        edge="at a tie the first argument takes the derivative (torch.maximum gives half to each)",
+        edge=Text(
+            "at a tie the first argument takes the derivative (torch.maximum gives half to each)",
+            "相等时导数归第一个参数（torch.maximum 各给一半）",
+        ),
         arity=2,
     ),
     Function(
         "min",
         lambda B, a, b: B.where((a <= b) | (a != a), a, b),
         latex=r"\min\left({a}, {b}\right)",
-        edge="at a tie the first argument takes the derivative (torch.minimum gives half to each)",
+        edge=Text(
+            "at a tie the first argument takes the derivative (torch.minimum gives half to each)",
+            "相等时导数归第一个参数（torch.minimum 各给一半）",
+        ),
         arity=2,
     ),
 )
@@ -85,23 +96,35 @@ SMOOTH = (
         lambda B, a: B.log(a),
         ("1/a",),
         r"\ln\left({a}\right)",
-        edge="log(0) is -inf, log of a negative number NaN",
+        edge=Text("log(0) is -inf, log of a negative number NaN", "log(0) 是 -inf，负数的 log 是 NaN"),
     ),
-    Function("sqrt", lambda B, a: B.sqrt(a), ("1/(2*sqrt(a))",), r"\sqrt{{{a}}}", edge="sqrt'(0) is infinite"),
+    Function(
+        "sqrt",
+        lambda B, a: B.sqrt(a),
+        ("1/(2*sqrt(a))",),
+        r"\sqrt{{{a}}}",
+        edge=Text("sqrt'(0) is infinite", "sqrt'(0) 是无穷大"),
+    ),
     Function("tanh", lambda B, a: B.tanh(a), ("1 - tanh(a)**2",), r"\tanh\left({a}\right)"),
     Function(
         "sigmoid",
         lambda B, a: B.sigmoid(a),
         ("sigmoid(a)*(1 - sigmoid(a))",),
         r"\sigma\left({a}\right)",
-        edge="finite at both ends: 1/(1 + exp(-a)) written out has the derivative NaN at a = -100",
+        edge=Text(
+            "finite at both ends: 1/(1 + exp(-a)) written out has the derivative NaN at a = -100",
+            "两端都是有限的数：直接写 1/(1 + exp(-a))，在 a = -100 处导数是 NaN",
+        ),
     ),
     Function(
         "softplus",
         lambda B, a: B.softplus(a),
         ("where(a > 20, 1, sigmoid(a))",),
         r"\mathrm{{softplus}}\left({a}\right)",
-        edge="log(1 + exp(a)); above 20 it is a itself, as in nn.Softplus",
+        edge=Text(
+            "log(1 + exp(a)); above 20 it is a itself, as in nn.Softplus",
+            "log(1 + exp(a))；超过 20 就是 a 本身，与 nn.Softplus 相同",
+        ),
     ),
     Function("sin", lambda B, a: B.sin(a), ("cos(a)",), r"\sin\left({a}\right)"),
     Function("cos", lambda B, a: B.cos(a), ("-sin(a)",), r"\cos\left({a}\right)"),
@@ -111,15 +134,29 @@ SMOOTH = (
 )
 
 KINKED = (
-    Function("abs", lambda B, a: B.abs(a), ("sign(a)",), r"\left|{a}\right|", edge="abs'(0) is 0"),
-    Function("relu", lambda B, a: B.relu(a), ("[a > 0]",), r"\mathrm{{relu}}\left({a}\right)", edge="relu'(0) is 0"),
-    Function("sign", lambda B, a: B.sign(a), ("0",), r"\mathrm{{sign}}\left({a}\right)", edge="sign(0) is 0"),
+    Function(
+        "abs", lambda B, a: B.abs(a), ("sign(a)",), r"\left|{a}\right|", edge=Text("abs'(0) is 0", "abs'(0) 是 0")
+    ),
+    Function(
+        "relu",
+        lambda B, a: B.relu(a),
+        ("[a > 0]",),
+        r"\mathrm{{relu}}\left({a}\right)",
+        edge=Text("relu'(0) is 0", "relu'(0) 是 0"),
+    ),
+    Function(
+        "sign",
+        lambda B, a: B.sign(a),
+        ("0",),
+        r"\mathrm{{sign}}\left({a}\right)",
+        edge=Text("sign(0) is 0", "sign(0) 是 0"),
+    ),
     Function(
         "round",
         lambda B, a: B.round(a),
         ("0",),
         r"\mathrm{{round}}\left({a}\right)",
-        edge="halves go to the even neighbour",
+        edge=Text("halves go to the even neighbour", "恰好一半时取偶数"),
     ),
 )
 
@@ -129,7 +166,10 @@ CUTS = (
         lambda B, a: B.stop(a),
         ("0",),
         r"\mathrm{{stop}}\left({a}\right)",
-        edge="the value of a, the derivative 0: `.item()` or `.detach()` in PyTorch",
+        edge=Text(
+            "the value of a, the derivative 0: `.item()` or `.detach()` in PyTorch",
+            "值是 a，导数是 0：即 PyTorch 的 `.item()` 或 `.detach()`",
+        ),
     ),
 )
 

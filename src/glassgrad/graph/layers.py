@@ -65,12 +65,15 @@ def _parameter_drafts(of: Method, layer: int) -> Iterator[Draft]:
     for name, role, shape, names in ((f"W{layer}", "weights", (units, below), weights),
                                      (f"b{layer}", "biases", (units,), biases)):  # fmt: skip
         yield Draft(Node(name, name, "parameter", role, layer=layer, shape=shape, numbers=_few(names)))
+    for own in net.learned_in(layer):
+        name = f"{own}{layer}"
+        yield Draft(Node(name, name, "parameter", "learned", layer=layer, shape=(1,), numbers=(name,)))
 
 
 def _activation_drafts(of: Method, layer: int, dropout: bool) -> Iterator[Draft]:
     net, z, a = of.network, f"z{layer}", f"a{layer}"
     shape = (net.sizes[layer],)
-    tree = substitute(of.activation.tree, {"z": Symbol(z)})
+    tree = substitute(of.activation.in_layer(layer), {"z": Symbol(z)})
     keep = f"keep{layer}"
     numbers = _few(f"a{layer}_{i + 1}" for i in net.units(layer))
     if dropout:
@@ -84,5 +87,5 @@ def output_draft(of: Method) -> Iterator[Draft]:
     """o, where there is an activation after the last sum."""
     if not of.linear_output:
         last = of.network.last
-        tree = substitute(of.output_activation.tree, {"z": Symbol(f"z{last}")})
+        tree = substitute(of.output_activation.in_layer(last), {"z": Symbol(f"z{last}")})
         yield Draft(Node("o", "o", "layer", "output", show(tree), last, (1,), ("o",)), tree)

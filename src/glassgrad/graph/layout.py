@@ -13,7 +13,7 @@ from glassgrad.graph.ranks import GAP, LANE, Cell, Link, fitted, links_of, rows_
 
 WIDEST, MARGIN = 828.0, 16.0
 TURN, STRIP, LANDING = 26.0, 28.0, 12.0  # room to change sides, for marks, and where there are no marks
-PORT, BEND = 26.0, 6.0
+PORT, BEND = 26.0, 12.0
 LANE_WEIGHT, MAIN_WEIGHT = 100.0, 8  # how much more a long way, a main way wants to run straight
 SWEEPS, ROUNDS = 24, 6
 
@@ -33,7 +33,7 @@ class Box:
 class Way:
     """A piece of a way, from (x0, y0) straight down to y1, over to x1 at y2, straight down to y3.
 
-    edges: what it serves. first, last: whether it begins at a box, ends at a box. bend: how much higher its turn is.
+    edges: what it serves. first, last: whether it begins at a box, ends at a box. bend: how much lower its turn is.
     """
 
     edges: tuple[tuple[str, str], ...]
@@ -146,6 +146,17 @@ class _Placing:
                 weights = [float(len(wishes)) if cell.lane is None else LANE_WEIGHT
                            for cell, wishes in zip(row, wished, strict=True)]  # fmt: skip
                 self.pack(row, [sum(wishes) / len(wishes) for wishes in wished], weights)
+            self.to_middle()
+
+    def to_middle(self) -> None:
+        """The whole drawing back to the middle of its room, for it wanders while cells push each other."""
+        left, right = self.extent()
+        self.center = {cell: x - (left + right) / 2 for cell, x in self.center.items()}
+
+    def extent(self) -> tuple[float, float]:
+        """The left and the right end of all cells."""
+        left = min(self.center[row[0]] - self.half(row[0]) for row in self.rows)
+        return left, max(self.center[row[-1]] + self.half(row[-1]) for row in self.rows)
 
     def pack(self, row: list[Cell], wishes: list[float], weights: list[float]) -> None:
         """Move a row's cells to where they wish to be."""
@@ -162,8 +173,8 @@ class _Placing:
         return found
 
     def finished(self) -> Layout:
-        left = min(self.center[cell] - self.half(cell) for row in self.rows for cell in row) + GAP / 2
-        right = max(self.center[cell] + self.half(cell) for row in self.rows for cell in row) - GAP / 2
+        left, right = self.extent()
+        left, right = left + GAP / 2, right - GAP / 2
         self.center = {cell: x - left + MARGIN for cell, x in self.center.items()}
         tops, heights = self.levels()
         boxes = {
@@ -186,7 +197,7 @@ class _Placing:
     def turn(self, at: int) -> float:
         """The farther a way runs sideways, the more room it gets to do so."""
         here = [link for link in self.links if link[1] in self.rows[at]]
-        return TURN + min(24.0, max(abs(self.over(link)) for link in here) / 10) + max(map(self.bend, here))
+        return TURN + min(24.0, max(abs(self.over(link)) for link in here) / 10) + 2 * max(map(self.bend, here))
 
     def strip(self, at: int) -> float:
         marked = any(edge in self.marks for link, edges in self.links.items() if link[1] in self.rows[at]
@@ -213,11 +224,10 @@ class _Placing:
         )
 
     def bend(self, link: Link) -> float:
-        """Of the ways that reach a cell from one side, the one from farther away turns higher."""
+        """Of the ways that reach a cell from one side, the one from farther away turns lower: it passes beneath."""
         over = self.over(link)
-        nearer = sum(0 < abs(self.over(other)) < abs(over) for other in self.links
-                     if other[1] == link[1] and self.over(other) * over > 0)  # fmt: skip
-        return BEND * nearer
+        beside = [abs(self.over(other)) for other in self.links if other[1] == link[1] and self.over(other) * over > 0]
+        return BEND * (sum(other < abs(over) for other in beside) - (len(beside) - 1) / 2) if beside else 0.0
 
     def over(self, link: Link) -> float:
         """How far a piece of a way runs sideways."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from glassgrad.errors import FormulaError
 from glassgrad.formula.derivative import derivative
-from glassgrad.formula.simplify import multiply
+from glassgrad.formula.simplify import ZERO, multiply
 from glassgrad.formula.text import show
 from glassgrad.formula.tree import Symbol, Tree, substitute
 from glassgrad.graph.model import Edge, Node
@@ -16,13 +16,15 @@ from glassgrad.network import gradient_name
 def slope_texts(of: Method, nodes: tuple[Node, ...], edges: tuple[Edge, ...]) -> tuple[Node, ...]:
     """The nodes with the derivatives that come back to them."""
     reached = {edge.source for edge in edges if edge.travels}
-    return tuple(_with_slope(of, node) if node.name in reached else node for node in nodes)
+    masked = {node.layer for node in nodes if node.role == "mask"}
+    return tuple(_with_slope(of, node, node.layer in masked) if node.name in reached else node for node in nodes)
 
 
-def _with_slope(of: Method, node: Node) -> Node:
+def _with_slope(of: Method, node: Node, masked: bool) -> Node:
     if node.kind == "parameter":
-        return replace(node, derivative=_parameter(of, node), slopes=tuple(map(gradient_name, node.numbers)))
-    text = _layer(of, node) if node.layer else _line(of, f"d{node.symbol}")
+        text = _learned(of, node, masked) if node.role == "learned" else _parameter(of, node)
+        return replace(node, derivative=text, slopes=tuple(map(gradient_name, node.numbers)))
+    text = _layer(of, node, masked) if node.layer else _line(of, f"d{node.symbol}")
     return replace(node, derivative=text, slopes=tuple(f"d{name}" for name in node.numbers)) if text else node
 
 
@@ -32,18 +34,30 @@ def _line(of: Method, wanted: str) -> str:
     return next((show(substitute(line.tree, renamed)) for line in of.backward if line.name == wanted), "")
 
 
-def _layer(of: Method, node: Node) -> str:
+def _layer(of: Method, node: Node, masked: bool) -> str:
     """What comes back through the weights above, or through the activation."""
-    assert node.layer is not None
-    layer, last = node.layer, of.network.last
+    layer = node.layer or 1
     if node.role == "output":
         return _line(of, "do")
     if node.role == "activation":
         return f"W{layer + 1}ᵀ·dz{layer + 1}"
-    final = layer == last
-    tree = (of.output_activation if final else of.activation).tree
-    slope = substitute(derivative(tree, "z"), {"z": Symbol(node.symbol)})
-    return show(multiply((Symbol("do" if final else f"da{layer}"), slope)))
+    return show(_through(of, layer, "z", masked))
+
+
+def _through(of: Method, layer: int, name: str, masked: bool) -> Tree:
+    """What comes back through a layer's activation to z, or to a number that the activation learns."""
+    final = layer == of.network.last
+    tree = (of.output_activation if final else of.activation).in_layer(layer)
+    slope = substitute(derivative(tree, name), {"z": Symbol(f"z{layer}")})
+    kept = (Symbol(f"keep{layer}"),) if masked else ()
+    return multiply((Symbol("do" if final else f"da{layer}"), *kept, slope))
+
+
+def _learned(of: Method, node: Node, masked: bool) -> str:
+    """A number that acts in every unit of its layer."""
+    layer = node.layer or 1
+    text = show(_through(of, layer, node.symbol, masked))
+    return f"mean(sum({text}))" if of.network.sizes[layer] > 1 else f"mean({text})"
 
 
 def _parameter(of: Method, node: Node) -> str:
@@ -51,12 +65,8 @@ def _parameter(of: Method, node: Node) -> str:
     if node.role == "biases":
         return f"mean(dz{layer})"
     below = "x" if layer == 1 else f"a{layer - 1}"
-    share = (
-        ""
-        if of.regulariser is None
-        else _plus(show(substitute(derivative(of.regulariser.tree, "w"), {"w": Symbol(node.symbol)})))
-    )
-    return f"mean(dz{layer}·{below}ᵀ){share}"
+    share = ZERO if of.regulariser is None else derivative(of.regulariser.tree, "w")
+    return f"mean(dz{layer}·{below}ᵀ){_plus(show(substitute(share, {'w': Symbol(node.symbol)})))}"
 
 
 def _plus(text: str) -> str:

@@ -97,7 +97,7 @@ def _path(style: str, way: Way, beside: float) -> str:
     x0, x1 = way.x0 + beside, way.x1 + beside
     if abs(x0 - x1) < 0.05:
         return f'<path class="{style}" d="M{_n(x0)} {_n(way.y0)}V{_n(way.y3)}"/>'
-    middle = (way.y1 + way.y2) / 2 - way.bend + min(1.0, abs(x1 - x0) / 60) * beside * (-1.4 if x1 > x0 else 1.4)
+    middle = (way.y1 + way.y2) / 2 + way.bend + min(1.0, abs(x1 - x0) / 60) * beside * (-1.4 if x1 > x0 else 1.4)
     turn = f"C{_n(x0)} {_n(middle)} {_n(x1)} {_n(middle)} {_n(x1)} {_n(way.y2)}"
     return f'<path class="{style}" d="M{_n(x0)} {_n(way.y0)}V{_n(way.y1)}{turn}V{_n(way.y3)}"/>'
 

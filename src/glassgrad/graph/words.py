@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from glassgrad.formula.text import number_text
 from glassgrad.graph.model import Node
 from glassgrad.locale import Text, text
-from glassgrad.network import gradient_name
 
 SHOWN = 6  # numbers of a layer in one row
 LONGEST_NAME = 24
@@ -36,7 +35,7 @@ def slope(node: Node) -> tuple[str, str]:
     """The two sides of the derivative that comes back to a node; empty if none does."""
     if not node.derivative:
         return "", ""
-    own = gradient_name(node.symbol) if node.kind == "parameter" else f"d{node.symbol}"
+    own = f"dB{node.symbol[1:]}" if node.role == "biases" else f"d{node.symbol}"
     return short(own), node.derivative
 
 

@@ -12,8 +12,8 @@ from glassgrad.locale import language, say
 from glassgrad.network import gradient_name
 from glassgrad.report.claims import Claim
 from glassgrad.report.feedback import Feedback
-from glassgrad.report.watch_text import Line, equation_lines, formulas, gradient_lines, is_of, worked_out
-from glassgrad.watch import Watch
+from glassgrad.report.watch_text import Line, equation_lines, formulas, gradient_lines, is_of, place, worked_out
+from glassgrad.watched import Watch
 
 SHOWN: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("add", "add", {"every": 200}),
@@ -131,7 +131,7 @@ def _kinds(demo: Demo) -> Iterator[Line]:
         at = f"({row.question}, o = {row.output:.4f}, t = {row.truth:g})"
         yield "", f"          = {row.substituted} = {plain_number(row.value)}    {at}"
         yield "dim", f"    {getattr(row.reading, language())}"
-        yield "dim", f"    {say('demo.must_know')}: {getattr(row.knows, language())}"
+        yield "dim", f"    {say('demo.must_know', what=getattr(row.knows, language()))}"
     yield "", ""
     yield from _claim(demo.claims[1])
 
@@ -160,7 +160,7 @@ def _claim(claim: Claim) -> Iterator[Line]:
     style = {"true": "good", "false": "bad", "partly": "warning"}[claim.verdict]
     yield (
         style,
-        f"“{getattr(claim.claim, language())}”  {say('demo.verdict')}: {say('claims.verdict_' + claim.verdict)}",
+        f"“{getattr(claim.claim, language())}”  {say('demo.verdict', verdict=say('claims.verdict_' + claim.verdict))}",
     )
     yield "", f"  {getattr(claim.measured, language())}"
 
@@ -175,7 +175,7 @@ def _checked(demo: Demo) -> Iterator[Line]:
             "demo.checked_what",
             numbers=f"{numbers:,}",
             difference=f"{worst.check.largest_difference:.1e}",
-            where=worst.check.worst,
+            where=place(worst.check.worst),
             name=worst.experiment.name,
             allowed=f"{worst.check.tolerance:g}",
         ),

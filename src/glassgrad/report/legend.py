@@ -8,7 +8,7 @@ import numpy as np
 
 from glassgrad.equations import Step, plain_number
 from glassgrad.locale import Text, text
-from glassgrad.watch import Watch
+from glassgrad.watched import Watch
 
 NUMBERS = 6  # shown of an array
 
@@ -149,6 +149,8 @@ def _optimizer(run: Watch, step: Step) -> Iterator[Entry]:
     from glassgrad.tables.optimizers import TORCH_STATES
 
     row, values = run.of.optimizer, step.evaluated.update_values
+    if not values:
+        return
     kept = TORCH_STATES[row.name].kept if row.torch is not None else {}
     for line in run.of.optimizer_program.lines:
         name = line.name.removesuffix("_new")

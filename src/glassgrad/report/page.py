@@ -8,7 +8,7 @@ from glassgrad.report.claims import Claim
 from glassgrad.report.feedback import Feedback, feedback
 from glassgrad.report.html import html
 from glassgrad.report.watch_json import dataclass_json, finite, watch_json
-from glassgrad.watch import Watch
+from glassgrad.watched import Watch
 
 
 def page(watches: Sequence[Watch], table: Sequence[Feedback] | None = None, claims: Sequence[Claim] = ()) -> str:

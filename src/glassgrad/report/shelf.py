@@ -6,7 +6,7 @@ from typing import Any
 
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
-from glassgrad.formula.functions import AGGREGATES, FUNCTIONS
+from glassgrad.formula.functions import AGGREGATES, COMPARISONS, FUNCTIONS
 from glassgrad.locale import Text, text
 from glassgrad.tables.activations import ACTIVATIONS
 from glassgrad.tables.experiments import EXPERIMENTS
@@ -20,6 +20,19 @@ from glassgrad.tables.row import Table
 from glassgrad.tables.tasks import TASKS
 
 NOTHING = Text("", "")
+SPELLINGS = {
+    "+": "a + b", "neg": "-a", "*": "a*b", "/": "a/b", "**": "a**b", "where": "where(a < b, c, d)",
+}  # fmt: skip
+"""How operators are written; a - b is a + (-b)."""
+DERIVATIVES = {"+": ("1", "1"), "*": ("b", "a")}
+"""Of the functions with any number of arguments, for two."""
+DEFINITIONS = {
+    "mean": "sum(a)/count(a)",
+    "std": "sqrt(sum((a - mean(a))**2)/(count(a) - 1))",
+    "norm": "sqrt(sum(a**2))",
+    "others": "(sum(a) - a)/(count(a) - 1)",
+}
+"""Aggregates in terms of each other."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +60,15 @@ def _experiments() -> Iterator[Item]:
 
 
 def _in_short(experiment: Experiment) -> str:
-    """An experiment's settings that matter most, in one line."""
-    sizes = "-".join(map(str, experiment.network))
-    reward = f", reward {experiment.reward}" if experiment.reward else ""
-    return f"{sizes}, {experiment.objective}{reward}, {experiment.optimizer}, {experiment.steps} steps"
+    """An experiment's settings that matter most, in one line, under the names of the options."""
+    settings = {
+        "network": "-".join(map(str, experiment.network)),
+        "reward": experiment.reward,
+        "objective": experiment.objective,
+        "optimizer": experiment.optimizer,
+        "steps": experiment.steps,
+    }
+    return "; ".join(f"{name} {value}" for name, value in settings.items() if value is not None)
 
 
 def _tasks() -> Iterator[Item]:
@@ -65,11 +83,21 @@ def _initialisations() -> Iterator[Item]:
 
 def _functions() -> Iterator[Item]:
     for name, row in FUNCTIONS.items():
-        slope = ", ".join(row.derivatives) or "-"
-        yield Item(name, f"derivative: {slope}", Text(row.edge, row.edge))
+        slopes = zip("ab", DERIVATIVES.get(name, row.derivatives), strict=False)
+        formula = "; ".join(f"d/d{argument} = {slope}" for argument, slope in slopes)
+        plain = text("list.comparison") if row in COMPARISONS else NOTHING
+        yield Item(_call(name, row.arity), formula, row.edge or plain)
     for name in AGGREGATES:
-        if name not in FUNCTIONS:
-            yield Item(name, f"{name}(…)", text("list.aggregate"))
+        yield Item(f"{name}(a)", DEFINITIONS.get(name, ""), text("list.count" if name == "count" else "list.aggregate"))
+
+
+def _call(name: str, arity: int) -> str:
+    """How a function is written: `log(a)`, `a**b`, `[a < b]`."""
+    if name in SPELLINGS:
+        return SPELLINGS[name]
+    if not name.isidentifier():
+        return f"[a {name} b]"
+    return f"{name}({', '.join('ab'[:arity])})"
 
 
 KINDS: dict[str, Callable[[], Iterator[Item]]] = {
@@ -106,10 +134,12 @@ def shelf_lines(kind: str | None = None) -> Iterator[tuple[str, str]]:
     from glassgrad.locale import language
 
     for name, items in shelf(kind).items():
-        yield "heading", str(getattr(text(f"list.{name}"), language())) + f" ({name})"
+        title = str(getattr(text(f"list.{name}"), language()))
+        yield "heading", title if title.startswith(name) else f"{title} ({name})"
         for item in items:
             yield "answer", f"  {item.name}"
-            yield "", f"    {item.formula}"
+            if item.formula:
+                yield "", f"    {item.formula}"
             reading = str(getattr(item.reading, language()))
             if reading:
                 yield "dim", f"    {reading}" + (f" ({item.source})" if item.source and kind else "")

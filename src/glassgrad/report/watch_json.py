@@ -15,7 +15,7 @@ from glassgrad.locale import LANGUAGES, Text
 from glassgrad.method import Method
 from glassgrad.report.legend import legend
 from glassgrad.tables.experiments import EXPERIMENTS
-from glassgrad.watch import Watch
+from glassgrad.watched import Watch
 
 
 def watch_json(run: Watch) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def _mean_max(values: Any) -> dict[str, float]:
 
 def _sample(run: Watch, step: int) -> dict[str, Any]:
     """The chosen sample at a step: which it is, what was asked and true, and its noise if there is any."""
-    moment, place = run.step(step).moment, run.sample
+    moment, place = run.step(step).moment, run.place(step)
     drawn = {"noise": moment.noise, "uniform": moment.uniform}
     return {
         "index": int(moment.places[place]),

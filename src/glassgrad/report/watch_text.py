@@ -1,12 +1,13 @@
 """A watched run as lines of text, each with a style for the terminal; plain, they keep the command line's contract."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from rich.cells import cell_len
 
-from glassgrad.equations import Equation, Step, chain_of, plain_number, substituted
+from glassgrad.equations import MOST, Equation, Step, chain_of, plain_number, substituted
 from glassgrad.formula.text import number_text, show
 from glassgrad.formula.tree import Symbol, substitute
 from glassgrad.graph import graph as computation_graph
@@ -16,7 +17,7 @@ from glassgrad.locale import say
 from glassgrad.method import Method
 from glassgrad.network import gradient_name
 from glassgrad.steps import weighted_sum
-from glassgrad.watch import Watch
+from glassgrad.watched import Watch
 
 Line = tuple[str, str]  # style, text
 UNITS_SHOWN = 32
@@ -32,6 +33,8 @@ def watch_lines(run: Watch, *, full: bool = False, graph: bool = False) -> Itera
 
     full: print every equation of every shown step. graph: draw the computation graph.
     """
+    if full:
+        run.check_size()
     yield from head(run)
     if graph:
         yield from graph_lines(run)
@@ -39,7 +42,7 @@ def watch_lines(run: Watch, *, full: bool = False, graph: bool = False) -> Itera
         yield from epoch(run, number)
         if full:
             yield from all_equations(run, run.step(number))
-    if run.shown and not full:
+    if run.shown and not full and not run.too_large:
         yield from behind(run, run.step(run.shown[0]))
     yield from after(run)
     yield from verdict(run)
@@ -53,7 +56,8 @@ def head(run: Watch) -> Iterator[Line]:
     for note in of.notes:
         yield "warning", say("report.warning", text=note)
     for key, value in _settings(run):
-        yield "", f"  {key}:{' ' * max(1, 13 - cell_len(key))}{value}"
+        name = say("report.setting", name=key)
+        yield "", f"  {name}{' ' * max(1, 14 - cell_len(name))}{value}"
     yield "dim", say("report.legend", output=of.output_name)
 
 
@@ -231,7 +235,7 @@ def after(run: Watch) -> Iterator[Line]:
     yield from formulas(run.of, run.record.final)
     for test in run.tests:
         yield "", ""
-        yield "dim", f"{test.question}: {say('report.worked_out')}"
+        yield "dim", say("report.worked_out", question=test.question)
         yield from worked_out(run, np.array(test.inputs))
         yield "answer", f"{test.question} = {test.answer:.2f}"
 
@@ -266,7 +270,7 @@ def verdict(run: Watch) -> Iterator[Line]:
     worst = task.question(tuple(domain[int(np.argmax(gaps))]))
     yield "", ""
     if run.record.status != "finished":
-        yield "warning", say("report.status", status=run.record.status)
+        yield "warning", ended(run.record.status)
     yield (
         ("good" if run.solved else "bad"),
         say(
@@ -317,13 +321,32 @@ def _slopes(run: Watch, domain: Any) -> Iterator[Line]:
     )
 
 
+def ended(status: str) -> str:
+    """How a run ended, as a sentence: from `diverged at step 143: log(0) in objective`, `stopped at step 143`."""
+    found = re.fullmatch(r"(diverged|stopped) at step (\d+)(?:: (.*))?", status)
+    if found is None:
+        return say("report.status_finished")
+    return say(f"report.status_{found[1]}", step=found[2], **({"reason": found[3]} if found[3] else {}))
+
+
+def place(where: str) -> str:
+    """Where the largest difference is, in words: from `dW1_4_x1 at step 101`, `o at step 1 of a probe`."""
+    found = re.fullmatch(r"(\S+) at step (\d+)( of a probe)?", where)
+    if found is None:
+        return where
+    return say("report.place_probe" if found[3] else "report.place", name=found[1], step=found[2])
+
+
 def checked(run: Watch) -> Iterator[Line]:
     """The check's result."""
+    if run.too_large:
+        yield "warning", say("report.too_large", most=f"{MOST:,}")
+        return
     result = run.check
     values = {
         "numbers": f"{result.numbers:,}",
         "difference": f"{result.largest_difference:.1e}",
-        "where": result.worst,
+        "where": place(result.worst),
         "allowed": f"{result.tolerance:g}",
     }
     yield (

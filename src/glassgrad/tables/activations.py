@@ -6,10 +6,10 @@ from glassgrad.tables.row import Callable, Row, table
 ACTIVATIONS = table(
     Row("linear", "z", Text("passes the sum on as it is", "原样输出加权和"), "identity",
         torch=Callable("nn.Identity")),
-    Row("relu", "relu(z)", Text("passes what is positive, blocks the rest", "正的通过，其余为 0"),
+    Row("relu", "relu(z)", Text("passes what is positive, blocks the rest", "正数通过，其余为 0"),
         "Nair & Hinton 2010", torch=Callable("nn.ReLU")),
     Row("leaky_relu", "where(z > 0, z, slope*z)",
-        Text("like relu, but a little of the negative side leaks through", "像 ReLU，但负的一侧漏过一点"),
+        Text("like relu, but a little of the negative side leaks through", "像 ReLU，但负的一侧也漏过一点"),
         "Maas, Hannun & Ng 2013", {"slope": 0.01}, Callable("nn.LeakyReLU", {"negative_slope": "slope"})),
     Row("elu", "where(z > 0, z, alpha*(exp(z) - 1))",
         Text("like relu, bending smoothly towards -alpha", "像 ReLU，负的一侧平滑地趋向 -alpha"),
@@ -25,7 +25,7 @@ ACTIVATIONS = table(
         "the logistic function", torch=Callable("nn.Sigmoid")),
     Row("tanh", "tanh(z)", Text("squeezes any number between -1 and 1", "把任何数压到 -1 与 1 之间"),
         "the hyperbolic tangent", torch=Callable("nn.Tanh")),
-    Row("sin", "sin(z)", Text("a wave: rises and falls again and again", "一条波：不断起伏"),
+    Row("sin", "sin(z)", Text("a wave: rises and falls again and again", "一条波：起伏不断"),
         "Sitzmann et al. 2020", torch=Callable("sin")),
 )  # fmt: skip
 """By name: relu, tanh, …; each a formula in `z`."""

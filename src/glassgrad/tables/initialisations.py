@@ -32,11 +32,11 @@ INITIALISATIONS = {
                        "Glorot & Bengio 2010", "xavier_uniform_()"),
         Initialisation("he", "sqrt(6/n_in)", "0",
                        Text("like Xavier, for units that block half of what comes",
-                            "类似 Xavier，适合会挡住一半输入的神经元"),
+                            "类似 Xavier，适合会挡住一半信号的神经元"),
                        "He et al. 2015", "kaiming_uniform_(nonlinearity='relu')"),
         Initialisation("zeros", "0", "0",
                        Text("all the same: hidden units then stay copies of each other",
-                            "全部为 0：隐藏神经元将永远彼此相同"),
+                            "全部为 0：隐藏神经元会一直彼此相同"),
                        "the symmetry that random weights break", "zeros_()"),
     )
 }  # fmt: skip

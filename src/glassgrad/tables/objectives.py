@@ -26,7 +26,7 @@ OBJECTIVES = table(
         "state baseline = 0; objective = -stop(reward - baseline)*logp; "
         "baseline = decay*baseline + (1 - decay)*mean(reward)",
         Text("makes answers likelier if they did better than usual: the running mean of past rewards",
-             "比往常好的回答变得更可能；“往常”是过去奖励的滑动平均"),
+             "比往常好的回答，概率会提高；“往常”是过去奖励的滑动平均"),
         "Williams 1992, section 3", {"decay": 0.9}, bounds={"decay": (0.0, 1.0)}),
 )  # fmt: skip
 """By name: mse, mae, huber, reward, …; each a formula, or lines that assign `objective`."""

@@ -4,9 +4,9 @@ from glassgrad.locale import Text
 from glassgrad.tables.row import Row, table
 
 REWARDS = table(
-    Row("distance", "-abs(a - t)", Text("minus the distance to the truth", "与标准答案距离的相反数"),
+    Row("distance", "-abs(a - t)", Text("minus the distance to the truth", "与标准答案的距离，取负"),
         "the absolute error, negated"),
-    Row("square", "-(a - t)**2", Text("minus the squared distance", "距离平方的相反数"),
+    Row("square", "-(a - t)**2", Text("minus the squared distance", "距离的平方，取负"),
         "the squared error, negated"),
     Row("closeness", "1 - 5*abs(a - t)", Text("1 if exactly right, below 0 beyond a distance of 0.2",
                                              "完全正确得 1，距离超过 0.2 就低于 0"),

@@ -6,11 +6,11 @@ from typing import Any
 from glassgrad.doors import from_keywords
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
-from glassgrad.export.csv import csv_text
-from glassgrad.export.json import json_text
-from glassgrad.export.latex import latex_text
-from glassgrad.export.script import torch_script
-from glassgrad.export.toml import toml_text
+from glassgrad.exports.csv import csv_text
+from glassgrad.exports.json import json_text
+from glassgrad.exports.latex import latex_text
+from glassgrad.exports.script import torch_script
+from glassgrad.exports.toml import toml_text
 
 __all__ = ["FORMATS", "csv_text", "export", "json_text", "latex_text", "toml_text", "torch_script"]
 

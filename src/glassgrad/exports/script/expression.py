@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from glassgrad.export.script.calls import (
+from glassgrad.exports.script.calls import (
     AGGREGATE_CALLS,
     ATOM,
     CALLS,
@@ -142,8 +142,6 @@ class Printer:
             return Source(f"np.where({condition.text}, {', '.join(texts)})", kind)
         if (then, otherwise) == (Number(1.0), Number(0.0)):
             return Source(f"{condition.atom}.{'double' if self.double else 'float'}()", kind)
-        if self.double and all(side.kind == "number" for side in sides):
-            texts[0] = f"torch.tensor({texts[0]}, dtype=torch.float64)"
         if self.plain(then) and self.plain(otherwise):
             return _together(f"torch.where({condition.text}, {', '.join(texts)})", [condition, *sides], ATOM)
         self.used.add("lazy_where")

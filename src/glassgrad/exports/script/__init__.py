@@ -3,14 +3,14 @@
 from contextvars import copy_context
 
 from glassgrad.experiment import Experiment
-from glassgrad.export.script.chance import chance_source
-from glassgrad.export.script.data import constant, write_constant, write_questions
-from glassgrad.export.script.expression import Printer, Source
-from glassgrad.export.script.loop import Loop, first_states
-from glassgrad.export.script.net import write_first_weights, write_net
-from glassgrad.export.script.optimizer import write_optimizer, write_own_optimizer
-from glassgrad.export.script.page import Page
-from glassgrad.export.script.steps import Steps
+from glassgrad.exports.script.chance import chance_source
+from glassgrad.exports.script.data import constant, write_constant, write_questions
+from glassgrad.exports.script.expression import Printer, Source
+from glassgrad.exports.script.loop import Loop, first_states
+from glassgrad.exports.script.net import write_first_weights, write_net
+from glassgrad.exports.script.optimizer import write_optimizer, write_own_optimizer
+from glassgrad.exports.script.page import Page
+from glassgrad.exports.script.steps import Steps
 from glassgrad.formula.simplify import add, multiply
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, substitute, symbols
 from glassgrad.locale import Language, language, say, set_language
@@ -105,7 +105,7 @@ def _start(of: Method, experiment: Experiment, steps: Steps, loop: Loop) -> Page
     if steps.criterion and row.torch is not None:
         keywords = ", ".join(f"{key}={value!r}" for key, value in row.torch.arguments(row.numbers).items())
         page.add(f"criterion = {row.torch.path}({keywords})", getattr(row.reading, language()))
-    write_optimizer(page, of, experiment.precision)
+    write_optimizer(page, of)
     wanted = {name for step in steps.steps for name in symbols(step.line.tree)}
     for name, value in of.numbers.items():
         if name in wanted:
@@ -127,8 +127,7 @@ def _end(of: Method, steps: Steps, experiment: Experiment) -> Page:
         page.add(f'"{_flat(of.task.question(question))}": {[float(value) for value in question]},', indent=2)
     page.add("}", indent=1)
     page.add("for question, numbers in asked.items():", indent=1)
-    dtype = ", dtype=torch.float64" if experiment.precision == "double" else ""
-    page.add(f"o = net(torch.tensor([numbers]{dtype}))", indent=2)
+    page.add("o = net(torch.tensor([numbers]))", indent=2)
     names = {"o": Source("o", "tensor"), **{name: Source(steps.called(name)) for name in of.numbers}}
     answer = Printer(names, experiment.precision)
     source = answer.write(without_chance(of))

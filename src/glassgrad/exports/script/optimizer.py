@@ -1,8 +1,8 @@
 """The optimizer of a script: PyTorch's own, or the user's lines as a function."""
 
-from glassgrad.export.script.expression import Printer, Source
-from glassgrad.export.script.page import Page
-from glassgrad.export.script.steps import RESERVED
+from glassgrad.exports.script.expression import Printer, Source
+from glassgrad.exports.script.page import Page
+from glassgrad.exports.script.words import RESERVED
 from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.lines import split_lines
 from glassgrad.formula.text import show
@@ -18,11 +18,11 @@ _SHOWN = (
 )  # what is always written, even where it is the usual value
 
 
-def write_optimizer(page: Page, of: Method, precision: str) -> None:
+def write_optimizer(page: Page, of: Method) -> None:
     """`optimizer = optim.Adam(…)`, with the rule as a comment; or the first states of the user's own."""
     row = of.optimizer
     if row.torch is None:
-        states = ", ".join(_first(of, name, precision) for name in of.optimizer_program.states)
+        states = ", ".join(_first(of, name) for name in of.optimizer_program.states)
         page.add(f"state = [{states}]", ", ".join(of.optimizer_program.states) or say("script.no_state"))
         return
     usual = OPTIMIZERS[row.name].numbers
@@ -84,10 +84,9 @@ def _safe(name: str) -> str:
     return name + "_" if name in RESERVED - {"w"} else name
 
 
-def _first(of: Method, name: str, precision: str) -> str:
+def _first(of: Method, name: str) -> str:
     """A state before the first step: one number for each weight and bias, or a single one."""
     value = repr(float(evaluate(of.optimizer_program.states[name], {})))
-    dtype = ", dtype=torch.float64" if precision == "double" else ""
     if of.optimizer_program.level(name) == "parameter":
-        return f"torch.full(({of.network.count},), {value}{dtype})"
-    return f"torch.tensor({value}{dtype})" if _names(of)[name].kind == "tensor" else value
+        return f"torch.full(({of.network.count},), {value})"
+    return f"torch.tensor({value})" if _names(of)[name].kind == "tensor" else value

@@ -3,11 +3,12 @@
 import json
 
 from glassgrad.experiment import Experiment
-from glassgrad.export.script.calls import MODULES
-from glassgrad.export.script.expression import LAZY_WHERE, Printer, Source
-from glassgrad.export.script.page import Page
+from glassgrad.exports.script.calls import MODULES
+from glassgrad.exports.script.expression import LAZY_WHERE, Printer, Source
+from glassgrad.exports.script.page import Page
+from glassgrad.exports.script.words import RESERVED
 from glassgrad.formula.text import number_text, show
-from glassgrad.formula.tree import Symbol, symbols
+from glassgrad.formula.tree import Symbol, substitute, symbols
 from glassgrad.locale import say
 from glassgrad.method import Formula, Method
 from glassgrad.network import Network
@@ -27,7 +28,7 @@ def hidden_layers(network: Network) -> range:
 
 def write_net(page: Page, of: Method, experiment: Experiment) -> None:
     """`class Net`, and before it the activations that PyTorch does not have."""
-    for name, formula in (("activation", of.activation), ("output_activation", of.output_activation)):
+    for name, formula in (("activation", of.activation), ("output", of.output_activation)):
         if formula.row.torch is None:
             _own_activation(page, name, formula, experiment.precision)
     network, names = of.network, layer_names(of.network)
@@ -41,6 +42,9 @@ def write_net(page: Page, of: Method, experiment: Experiment) -> None:
     for layer, name in zip(network.layers, names, strict=True):
         sizes = f"{network.sizes[layer - 1]}, {network.sizes[layer]}"
         page.add(f"self.{name} = nn.Linear({sizes})", f"W{layer}[i][j], b{layer}[i]", indent=2)
+        if network.learned_in(layer):
+            learned = ", ".join(f"{number}{layer}" for number in network.learned_in(layer))
+            page.add(f"self.activation{layer} = {_own(of, layer).title()}()", learned, indent=2)
     page.gap()
     masks = "".join(f", mask{layer}=1.0" for layer in hidden_layers(network)) if experiment.dropout else ""
     page.add(f"def forward(self, x{masks}):", indent=1)
@@ -53,16 +57,10 @@ def _forward(page: Page, of: Method, names: tuple[str, ...], dropout: bool) -> N
         below = "x" if layer == 1 else f"a{layer - 1}"
         page.add(f"z{layer} = self.{name}({below})", _sum(network, layer), indent=2)
         if layer < network.last:
-            call = _call(of.activation, f"z{layer}", "activation")
-            page.add(f"a{layer} = {call}", f"a{layer}_i = {_applied(of.activation, f'z{layer}_i')}", indent=2)
+            page.add(f"a{layer} = {_call(of, layer)}", f"a{layer}_i = {_applied(of, layer, f'z{layer}_i')}", indent=2)
             if dropout:
                 page.add(f"a{layer} = a{layer} * mask{layer}", say("script.mask"), indent=2)
-    z = f"z{network.last}"
-    if of.linear_output:
-        page.add(f"return {z}", f"o = {z}", indent=2)
-    else:
-        page.add(f"return {_call(of.output_activation, z, 'output_activation')}",
-                 f"o = {_applied(of.output_activation, z)}", indent=2)  # fmt: skip
+    page.add(f"return {_call(of, network.last)}", f"o = {_applied(of, network.last, f'z{network.last}')}", indent=2)
 
 
 def _sum(network: Network, layer: int) -> str:
@@ -73,18 +71,31 @@ def _sum(network: Network, layer: int) -> str:
     return f"z{layer}_i = Σ_j W{layer}[i][j]*{below} + b{layer}[i]"
 
 
-def _applied(formula: Formula, z: str) -> str:
-    row = formula.row
-    if row.torch is not None and formula.tree != Symbol("z"):
-        return f"{row.name}({z})"
-    return show(formula.tree) if row.own else z
+def _formula(of: Method, layer: int) -> Formula:
+    """A layer's activation."""
+    return of.output_activation if layer == of.network.last else of.activation
 
 
-def _call(formula: Formula, z: str, own: str) -> str:
+def _own(of: Method, layer: int) -> str:
+    """What the script calls an activation that PyTorch does not have; as a class if it learns numbers."""
+    return "output" if layer == of.network.last else "activation"
+
+
+def _applied(of: Method, layer: int, z: str) -> str:
+    """The activation of a sum, in symbols: relu(z1_i)."""
+    formula = _formula(of, layer)
+    if formula.row.torch is not None and formula.tree != Symbol("z"):
+        return f"{formula.row.name}({z})"
+    return show(substitute(formula.in_layer(layer), {"z": Symbol(z)}))
+
+
+def _call(of: Method, layer: int) -> str:
     """An activation as one calls it: torch.relu(z1), nn.functional.elu(z1, alpha=0.5), activation(z1)."""
-    row = formula.row
+    row, z = _formula(of, layer).row, f"z{layer}"
+    if of.network.learned_in(layer):
+        return f"self.activation{layer}({z})"
     if row.torch is None:
-        return f"{own}({z})"
+        return f"{_own(of, layer)}({z})"
     usual = ACTIVATIONS[row.name].numbers
     changed = {key: value for key, value in row.numbers.items() if value != usual[key]}
     keywords = [f"{key}={number_text(float(str(value)))}" for key, value in row.torch.arguments(changed).items()]
@@ -95,17 +106,38 @@ def _call(formula: Formula, z: str, own: str) -> str:
 
 def _own_activation(page: Page, name: str, formula: Formula, precision: str) -> None:
     """Your own activation as a function; what is the same for every z becomes a tensor too."""
-    printer = Printer({"z": Source("z", "tensor", live=True), **_inlined(formula)}, precision)
+    names = {"z": Source("z", "tensor", live=True)}
+    names |= {number: Source(number_text(value)) for number, value in formula.numbers.items()}
+    names |= {number: Source(_safe(number), "tensor", live=True) for number in formula.learned}
+    printer = Printer(names, precision)
     source = printer.write(formula.tree)
+    result = f"return {source.text}" + ("" if "z" in symbols(formula.tree) else " + torch.zeros_like(z)")
     write_helpers(page, printer)
     page.gap(2)
-    page.add(f"def {name}(z):")
+    if not formula.learned:
+        page.add(f"def {name}(z):")
+        page.add(f'"""{show(formula.tree)}"""', indent=1)
+        page.add(result, indent=1)
+        return
+    page.add(f"class {name.title()}(nn.Module):")
     page.add(f'"""{show(formula.tree)}"""', indent=1)
-    page.add(f"return {source.text}" + ("" if "z" in symbols(formula.tree) else " + torch.zeros_like(z)"), indent=1)
+    page.gap()
+    page.add("def __init__(self):", indent=1)
+    page.add("super().__init__()", indent=2)
+    for number, start in formula.learned.items():
+        page.add(f"self.{_safe(number)} = nn.Parameter(torch.tensor({start!r}))", say("script.learned"), indent=2)
+    page.gap()
+    page.add("def forward(self, z):", indent=1)
+    for number in formula.learned:
+        page.add(f"{_safe(number)} = self.{_safe(number)}", indent=2)
+    page.add(result, indent=2)
 
 
-def _inlined(formula: Formula) -> dict[str, Source]:
-    return {key: Source(number_text(value)) for key, value in formula.numbers.items()}
+def _safe(name: str) -> str:
+    """A learned number's name as an attribute of a module: not one that modules have already."""
+    from torch import nn
+
+    return name + "_" if hasattr(nn.Module(), name) or name in RESERVED else name
 
 
 def write_helpers(page: Page, printer: Printer) -> None:
@@ -123,11 +155,13 @@ def write_first_weights(page: Page, of: Method, experiment: Experiment) -> None:
         _own_weights(page, of.network, experiment.init)
     elif experiment.init != "default":
         page.add(f"torch.manual_seed({experiment.seed})", say("script.drawn_again"))
-        page.add("for layer in net.children():")
+        layers = ", ".join(f"net.{name}" for name in layer_names(of.network))
+        page.add(f"for layer in ({layers}{',' if ', ' not in layers else ''}):")
         page.add(f"nn.init.{_INIT[experiment.init]}", indent=1)
         page.add("nn.init.zeros_(layer.bias)", indent=1)
     if experiment.precision == "double":
         page.add("net = net.double()", say("script.double"))
+        page.add("torch.set_default_dtype(torch.float64)")
 
 
 _INIT = {
@@ -145,3 +179,6 @@ def _own_weights(page: Page, network: Network, init: str) -> None:
     for layer, name in zip(network.layers, layer_names(network), strict=True):
         for array, attribute in ((f"W{layer}", "weight"), (f"b{layer}", "bias")):
             page.add(f"net.{name}.{attribute}.copy_(torch.tensor({given[array]}))", array, indent=1)
+        for number in network.learned_in(layer):
+            array = f"{number}{layer}"
+            page.add(f"net.activation{layer}.{_safe(number)}.fill_({given[array]})", array, indent=1)

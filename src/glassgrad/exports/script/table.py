@@ -7,7 +7,7 @@ import numpy as np
 from glassgrad.draws import Floats
 from glassgrad.errors import DataError
 from glassgrad.experiment import Experiment
-from glassgrad.export.script.page import Page
+from glassgrad.exports.script.page import Page
 from glassgrad.locale import say
 from glassgrad.task import Table
 

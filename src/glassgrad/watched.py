@@ -15,6 +15,7 @@ from glassgrad.experiment import Experiment
 from glassgrad.insight import Units, answers, errors, units
 from glassgrad.method import Method, method
 from glassgrad.record import Record
+from glassgrad.steps import equations_of_a_step, families
 
 Progress = Callable[[int, int], None]
 
@@ -68,20 +69,24 @@ class Watch:
         """The equations of one step, at the chosen sample.
 
         Raises:
-            ExperimentError: the run has no such step, or its batch no such sample.
+            ExperimentError: the run has no such step.
         """
         if not self.record.kept(number):
             raise ExperimentError("watch.step", step=number, steps=self.record.steps)
         if number not in self._steps:
             moment = self.record.moment(number)
-            if not 0 <= self.sample < len(moment.inputs):
-                raise ExperimentError("watch.sample", sample=self.sample + 1, samples=len(moment.inputs))
-            self._steps[number] = Step(self.experiment, moment, self.sample, self.plant)
+            self._steps[number] = Step(self.experiment, moment, self.place(number), self.plant)
         return self._steps[number]
+
+    def place(self, number: int) -> int:
+        """Where the chosen sample stands in a step's batch: the last one, if the last batch of a pass is smaller."""
+        return min(self.sample, len(self.record.batch(number)[0]) - 1)
 
     @cached_property
     def check(self) -> Check:
-        """Every number of the shown steps held against PyTorch's."""
+        """Every number of the shown steps held against PyTorch's; nothing if they are too many."""
+        if self.too_large:
+            return Check(self.experiment.precision)
         return check_results(self.experiment, [self.step(number) for number in self.shown])
 
     @cached_property
@@ -116,7 +121,12 @@ class Watch:
 
     def equations_count(self) -> int:
         """How many equations the shown steps have."""
-        return len(self.step(self.shown[0]).equations) * len(self.shown) if self.shown else 0
+        return equations_of_a_step(self.experiment, MOST) * len(self.shown)
+
+    @property
+    def too_large(self) -> bool:
+        """Whether one step alone has more equations than a report may have; then only its numbers are shown."""
+        return equations_of_a_step(self.experiment, MOST) > MOST
 
     def check_size(self) -> None:
         """Refuse a report with too many equations, and say how to show less.
@@ -130,7 +140,7 @@ class Watch:
             most = MOST // one
             every = -(-self.record.steps // most) if most else self.record.steps
             key = "watch.too_many" if most else "watch.too_large"
-            raise ExperimentError(key, count=f"{count:,}", most=f"{MOST:,}", every=every, one=f"{one:,}")
+            raise ExperimentError(key, count=f"{count:,}", most=f"{MOST:,}", every=every)
 
     def to_json(self) -> dict[str, Any]:
         """Everything as one object of the command line's contract."""
@@ -156,6 +166,7 @@ class Watch:
         return f'<iframe srcdoc="{html.escape(self.to_html())}" width="100%" height="720" style="border:0"></iframe>'
 
 
+@np.errstate(all="ignore")
 def _outputs(record: Record, sample: int) -> Floats:
     """o of the chosen sample before each update: all steps at once, as stacked matrices."""
     of = record.method
@@ -165,7 +176,7 @@ def _outputs(record: Record, sample: int) -> Floats:
         return found
     rows = record.rows[kept]
     x = (
-        np.array([record.batch(int(step))[0][sample] for step in kept])
+        np.array([record.batch(int(step))[0][: sample + 1][-1] for step in kept])
         if record.experiment.fresh or record.experiment.batch
         else np.broadcast_to(record.inputs[min(sample, len(record.inputs) - 1)], (len(kept), record.inputs.shape[-1]))
     )
@@ -190,6 +201,7 @@ def watch(
     ask: str | Sequence[str] = (),
     progress: Progress | None = None,
     plant: str | None = None,
+    engine: str = "torch",
     **settings: Any,
 ) -> Watch:
     """Train one network and keep everything.
@@ -197,7 +209,7 @@ def watch(
     name: a shipped experiment, a TOML file, or an Experiment; settings: what to change in it (`seed=3`, `steps=500`,
         `objective="abs(o - t)"`, …).
     every: show steps 1, 1 + every, …. sample: which sample of the batch to show in full, from 1.
-    ask: questions for the final network, as "12 + 30".
+    ask: questions for the final network, as "12 + 30". engine: torch, or compiled.
 
     Raises:
         GlassgradError: something cannot be read, or does not fit together.
@@ -214,11 +226,25 @@ def watch(
     if every < 1:
         raise ExperimentError("experiment.range", setting="every", low=1, high=experiment.steps, came=every)
     of = method(experiment)
+    seen = experiment.samples if of.task.data is None else of.task.data.trained
+    seen = min(experiment.batch or seen, seen)
+    if not 1 <= sample <= seen:
+        raise ExperimentError("watch.sample", sample=sample, samples=seen)
     asked = tuple(of.task.parse_question(question) for question in ([ask] if isinstance(ask, str) else ask))
-    return Watch(_trained(experiment, every, progress), every, sample - 1, asked, plant)
+    if not np.all(np.isfinite(asked)):
+        raise ExperimentError("task.question", came=str(ask)[:40], example=of.task.question(of.task.asked[0]))
+    if plant is not None and plant not in (known := families(experiment)):
+        raise ExperimentError("watch.plant", name=plant[:30], known=", ".join(known))
+    return Watch(_trained(experiment, engine, every, progress), every, sample - 1, asked, plant)
 
 
-def _trained(experiment: Experiment, every: int, progress: Progress | None) -> Record:
+def _trained(experiment: Experiment, engine: str, every: int, progress: Progress | None) -> Record:
+    if engine == "compiled":
+        from glassgrad.engines.compiled import train_one
+
+        return train_one(experiment)
+    if engine != "torch":
+        raise ExperimentError("experiment.choice", setting="engine", known="torch, compiled", came=engine)
     from glassgrad.engines.torch import train
 
     return train(experiment, every=every, progress=progress)

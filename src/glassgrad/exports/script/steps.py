@@ -8,19 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from glassgrad.experiment import Experiment
-from glassgrad.export.script.data import Given
-from glassgrad.export.script.expression import Kind, Printer, Source
+from glassgrad.exports.script.data import Given
+from glassgrad.exports.script.expression import Kind, Printer, Source
+from glassgrad.exports.script.words import RESERVED
 from glassgrad.formula.lines import Line, reads
 from glassgrad.formula.tree import Apply, Symbol, Tree, symbols, walk
 from glassgrad.method import Method
-
-_OWN = """
-    x net loss optimizer optim torch nn np sys math step losses criterion questions words normals uniforms dropout
-    rows minibatch lazy_where activation output_activation layer w state update Net truth inputs observed x_all
-    t_all key order place asked question numbers True False None print range list len int
-"""
-RESERVED = frozenset(_OWN.split())
-"""Names that a script has for itself."""
 
 REWARD = Symbol("reward")
 

@@ -1,10 +1,10 @@
 """The training loop of a script."""
 
 from glassgrad.experiment import Experiment
-from glassgrad.export.script.expression import Printer, Source
-from glassgrad.export.script.net import hidden_layers, layer_names, write_helpers
-from glassgrad.export.script.page import Page
-from glassgrad.export.script.steps import Step, Steps
+from glassgrad.exports.script.expression import Printer, Source
+from glassgrad.exports.script.net import hidden_layers, layer_names, write_helpers
+from glassgrad.exports.script.page import Page
+from glassgrad.exports.script.steps import Step, Steps
 from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.lines import reads
 from glassgrad.formula.text import show

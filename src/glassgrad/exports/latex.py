@@ -97,9 +97,18 @@ def _indexed(of: Method, letter: str, layer: int) -> str:
     return f"{letter}_{{{layer}}}" if single else f"{letter}_{{{layer},i}}"
 
 
-def _at(formula: Formula, z: str) -> str:
-    """A formula in z, for the sum that LaTeX calls z."""
-    return latex(substitute(formula.tree, {"z": Symbol(z)}))
+def _activation(of: Method, layer: int) -> Tree:
+    """A layer's activation, of z1_i or z2."""
+    last = layer == of.network.last
+    formula, z = (of.output_activation, of.network.sum_name(layer, 0)) if last else (of.activation, f"z{layer}_i")
+    return substitute(formula.in_layer(layer), {"z": Symbol(z)})
+
+
+def _slope(of: Method, layer: int, name: str = "z") -> Tree:
+    """Its derivative, in its sum or in a number that it learns."""
+    if name == "z":
+        name = of.network.sum_name(layer, 0) if layer == of.network.last else f"z{layer}_i"
+    return derivative(_activation(of, layer), name)
 
 
 def _mask(layer: int) -> str:
@@ -116,15 +125,16 @@ def _forward(of: Method, dropout: float) -> Iterator[Equation]:
         total = rf"\sum_{{j=1}}^{{{network.sizes[layer - 1]}}} {weight}\,{below} + b_{{{layer},{unit}}}"
         yield _indexed(of, "z", layer), total
         if layer < network.last:
-            mask = rf" \cdot {_mask(layer)}" if dropout else ""
-            yield _indexed(of, "a", layer), _at(of.activation, f"z{layer}_i") + mask
+            activation = _activation(of, layer)
+            dropped = rf"{_bracketed(activation)} \cdot {_mask(layer)}"
+            yield _indexed(of, "a", layer), dropped if dropout else latex(activation)
     if dropout:
         kept = latex_number(1 - dropout)
         yield (
             r"\mathrm{mask}",
             rf"\left\{{0, \tfrac{{1}}{{{kept}}}\right\}} \quad (P = {latex_number(dropout)}, {kept})",
         )
-    yield "o", _at(of.output_activation, network.sum_name(network.last, 0))
+    yield "o", latex(_activation(of, network.last))
 
 
 def _lines(lines: tuple[Line, ...]) -> Iterator[Equation]:
@@ -143,10 +153,9 @@ def _loss(of: Method) -> Iterator[Equation]:
 def _backward(of: Method, dropout: float) -> Iterator[Equation]:
     """From dL/do of a sample down to each weight; the gradient of a weight is the mean over the samples."""
     network = of.network
-    yield from _lines(of.backward)
-    last = network.sum_name(network.last, 0)
-    slope = derivative(of.output_activation.tree, "z")
-    yield _share(latex_name(last)), _product(_share("o"), slope, last)
+    yield from _lines(of.backward) if of.backward else [(_share("o"), "0")]
+    yield _share(_indexed(of, "z", network.last)), _product(_share("o"), _slope(of, network.last))
+    yield from _learned(of, network.last, _share("o"))
     for layer in reversed(network.layers):
         z = _indexed(of, "z", layer)
         if layer < network.last:
@@ -155,7 +164,8 @@ def _backward(of: Method, dropout: float) -> Iterator[Equation]:
             total = rf"{_share(above)}\,{weight}"
             yield _share(f"a_{{{layer},i}}"), rf"\sum_{{k}} {total}" if "k" in above else total
             arriving = _share(f"a_{{{layer},i}}") + (rf" \cdot {_mask(layer)}" if dropout else "")
-            yield _share(z), _product(arriving, derivative(of.activation.tree, "z"), f"z{layer}_i")
+            yield _share(z), _product(arriving, _slope(of, layer))
+            yield from _learned(of, layer, arriving)
         unit = "1" if network.sizes[layer] == 1 else "i"
         below = "x_{j}" if layer == 1 else f"a_{{{layer - 1},j}}"
         extra = f" + {_cost(of.regulariser, f'W{layer}_{unit}_j')}" if of.regulariser else ""
@@ -173,11 +183,17 @@ def _share(name: str) -> str:
     return rf"\frac{{\partial L}}{{\partial {name}}}"
 
 
-def _product(arriving: str, slope: Tree, z: str) -> str:
+def _product(arriving: str, slope: Tree) -> str:
     """What arrives, times the activation's own slope."""
-    if slope == ONE:
-        return arriving
-    return rf"{arriving} \cdot {_bracketed(substitute(slope, {'z': Symbol(z)}))}"
+    return arriving if slope == ONE else rf"{arriving} \cdot {_bracketed(slope)}"
+
+
+def _learned(of: Method, layer: int, arriving: str) -> Iterator[Equation]:
+    """The gradients of the numbers that a layer's activation learns: all of its units share them."""
+    units = r"\sum_{i} " if of.network.sizes[layer] > 1 else ""
+    for name in of.network.learned_in(layer):
+        slope = _product(arriving, _slope(of, layer, f"{name}{layer}"))
+        yield _share(latex_name(f"{name}{layer}")), rf"\mathrm{{mean}}\left({units}{slope}\right)"
 
 
 def _bracketed(tree: Tree) -> str:
@@ -198,6 +214,8 @@ def _numbers(of: Method) -> Iterator[Equation]:
     found |= of.regulariser.numbers if of.regulariser else {}
     for name, value in found.items():
         yield latex_name(name), latex_number(float(value))
+    for name, start in of.network.starts().items():
+        yield f"{latex_name(name)}^{{(0)}}", latex_number(start)
     for program in (of.program, of.optimizer_program):
         for name, first in program.states.items():
             yield f"{latex_name(name)}^{{(0)}}", latex(first)

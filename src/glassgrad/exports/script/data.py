@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from glassgrad.experiment import Experiment
-from glassgrad.export.script.expression import Printer, Source
-from glassgrad.export.script.page import Page
+from glassgrad.exports.script.expression import Printer, Source
+from glassgrad.exports.script.page import Page
 from glassgrad.formula.parser import parse
 from glassgrad.formula.text import number_text, show
 from glassgrad.formula.tree import Number, symbols
@@ -79,12 +79,11 @@ def write_constant(page: Page, task: Task, given: Given, experiment: Experiment)
     """The one question there is, as often as it is asked."""
     n = experiment.samples
     times = f".repeat({n}, 1)" if n > 1 else ""
-    dtype = ", dtype=torch.float64" if experiment.precision == "double" else ""
     row = [float(text) for text in task.inputs]
-    page.add(f"x = torch.tensor([{row}]{dtype}){times}", say("script.always"))
+    page.add(f"x = torch.tensor([{row}]){times}", say("script.always"))
     truth, comment = float(task.truth), say("script.wanted")
     if "t" in given.tensor:
-        page.add(f"t = torch.tensor([[{truth}]]{dtype}){times}", comment)
+        page.add(f"t = torch.tensor([[{truth}]]){times}", comment)
     if "t" in given.exact:
         page.add(f"{given.truth_name} = {truth}", comment)
     if given.exact_inputs:
@@ -96,7 +95,7 @@ def _draw(page: Page, task: Task, experiment: Experiment) -> None:
     formulas = [parse(formula) for formula in task.inputs]
     names = [name for draw in task.draws for name in draw.names]
     if task.data is not None:
-        from glassgrad.export.script.table import write_table
+        from glassgrad.exports.script.table import write_table
 
         write_table(page, task.data, experiment)
     elif not task.draws:

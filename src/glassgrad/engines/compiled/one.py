@@ -1,0 +1,81 @@
+"""One run of the compiled engine with its whole record, in the form of the torch engine's."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from glassgrad.draws import Floats
+from glassgrad.engines.compiled.many import Plan, compile_, plan, run_block
+from glassgrad.engines.data import draw
+from glassgrad.experiment import Experiment
+from glassgrad.method import Method, method
+from glassgrad.record import Array, Record
+
+
+def train_one(experiment: Experiment) -> Record:
+    """Train one network and keep every step.
+
+    Raises:
+        ExperimentError: the experiment has something that this engine cannot run.
+
+    Example:
+        >>> from glassgrad.tables.experiments import shipped
+        >>> train_one(shipped("knob").change(steps=3)).status
+        'finished'
+    """
+    of = plan(experiment)
+    compile_(of)
+    began = time.perf_counter()
+    history, done, diverged = _history(of)
+    return _record(of, history, done, diverged, time.perf_counter() - began)
+
+
+def _history(of: Plan) -> tuple[Floats, int, int]:
+    """Every step's loss, gradient, parameters, states, one row a step; how many steps; the step that diverged, or 0."""
+    count = method(of.experiment).network.count
+    columns = 1 + count * (2 + len(of.kernel.optimizer_states)) + len(of.fixed["first_program"])
+    history = np.zeros((of.experiment.steps + 1, columns), of.dtype)
+    seeds = np.array([of.experiment.seed], np.uint32)
+    table, _ = run_block(of, seeds, np.zeros(1, np.int8), history=history)
+    return history, int(table[0, 5]), int(table[0, 3])
+
+
+def _record(of: Plan, history: Array, done: int, diverged: int, seconds: float) -> Record:
+    experiment = of.experiment
+    formulas = method(experiment)
+    count, data = formulas.network.count, draw(experiment, formulas)
+    blocks = iter(np.split(history[:, 1:], np.arange(1, 3 + len(of.kernel.optimizer_states)) * count, axis=1))
+    gradients, parameters = next(blocks), next(blocks)
+    states = {name: _by_name(formulas, next(blocks)) for name in of.kernel.optimizer_states}
+    program = next(blocks)
+    rows = np.full(experiment.steps + 2, -1, np.int64)
+    rows[1 : done + 2] = np.arange(done + 1)
+    if diverged:
+        rows[done + 1] = done - 1  # nothing was updated
+    return Record(
+        experiment,
+        f"diverged at step {diverged}: not finite" if diverged else "finished",
+        done,
+        rows,
+        history[:done, 0].astype(np.float64),
+        program[1 : done + 1, len(of.kernel.states)].astype(np.float64) if "reward" in formulas.pieces else None,
+        _by_name(formulas, parameters),
+        _by_name(formulas, gradients),
+        states,
+        {name: program[: done + 1, i].astype(np.float64) for i, name in enumerate(of.kernel.states)},
+        data.inputs,
+        data.truth,
+        data.noise,
+        data.uniform,
+        seconds,
+    )
+
+
+def _by_name(of: Method, flat: Array) -> dict[str, Array]:
+    """Columns in the order of the parameters as W1 (rows, units, inputs), b1, …"""
+    found = {name: np.zeros((len(flat), *shape), flat.dtype) for name, shape in of.network.shapes().items()}
+    for column, (_, array, place) in enumerate(of.network.parameters()):
+        index: Any = (slice(None), *place)
+        found[array][index] = flat[:, column]
+    return found

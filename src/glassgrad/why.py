@@ -1,0 +1,162 @@
+"""Why runs fail: each failing run by its cause, with a run of each to look at.
+
+Divergence, dead units, and a solution that was found and lost again stand in the table of runs. For the other causes
+some runs are trained again and looked at closely; those that are not looked at are counted with the one that is most
+like them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassgrad.comparison import Contender, failed_last
+from glassgrad.experiment import Experiment
+from glassgrad.locale import Text, text
+from glassgrad.method import method
+from glassgrad.runs import Progress, Runs, checkpoints
+
+LOOKED_AT = 50  # so many failing runs are trained again
+NEAR = 3  # tolerances: nearer than this to solved is near
+FALLING = 0.9  # the error of the last tenth, over that before: less is still improving
+
+Mark = tuple[str, str]  # a kind of cause, and its detail: ("few", "0 + 0")
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A way to fail.
+
+    kind: diverged, dead, unsteady, few, slow, or basin. detail: which question is missed, or where the runs end.
+    count: how many runs; exact: whether each of them was looked at, or stands in the table. seed: one of them.
+    """
+
+    kind: str
+    detail: str
+    count: int
+    exact: bool
+    seed: int
+
+    @property
+    def reading(self) -> Text:
+        """The cause in words."""
+        return text(f"why.{self.kind}_at" if self.detail else f"why.{self.kind}", detail=self.detail)
+
+    def to_json(self) -> dict[str, Any]:
+        """The cause as JSON."""
+        return {**asdict(self), "reading": self.reading}
+
+
+@dataclass(frozen=True)
+class Why:
+    """The failing runs of one experiment: how many, the causes, the commonest first, and how many were looked at."""
+
+    contender: Contender
+    failed: int
+    runs: int
+    looked_at: int
+    causes: tuple[Cause, ...]
+
+
+def why(contender: Contender, runs: Runs, progress: Progress | None = None) -> Why:
+    """The failing runs by their cause.
+
+    Example:
+        >>> from glassgrad.comparison import compare
+        >>> found = compare("knob", runs=10)
+        >>> {cause.kind for cause in found.why()[0].causes}
+        {'basin'}
+    """
+    known = {int(i): _from_table(runs, int(i)) for i in np.flatnonzero(~runs.solved)}
+    open_ = [i for i, mark in known.items() if mark is None]
+    seen: dict[int, Mark] = {}
+    for i in open_[:LOOKED_AT]:
+        if progress is not None:
+            progress(len(seen), min(LOOKED_AT, len(open_)))
+        curve = runs.curves[i].astype(np.float64) if i < len(runs.curves) else None
+        found = _look(runs.experiment.change(seed=int(runs.seeds[i])), curve)
+        if found is None:  # stopped
+            break
+        seen[i] = found
+    alike = _most_alike(runs, list(seen), [i for i in open_ if i not in seen]) if seen else {}
+    marks: dict[int, Mark] = {i: mark for i, mark in known.items() if mark is not None} | seen
+    return Why(
+        contender, len(known), len(runs), len(seen), _counted(runs, marks, {i: seen[j] for i, j in alike.items()})
+    )
+
+
+def _from_table(runs: Runs, i: int) -> Mark | None:
+    """The cause of a failing run as far as the table of runs has it."""
+    hidden = sum(runs.experiment.network[1:-1])
+    if runs.diverged_at[i] > 0 or not np.isfinite(runs.mean_error[i]):
+        return "diverged", ""
+    if hidden and runs.dead[i] == hidden:
+        return "dead", ""
+    near = runs.max_error[i] < NEAR * method(runs.experiment).task.tolerance
+    return ("unsteady", "") if runs.solved_at[i] > 0 and near else None
+
+
+def _look(experiment: Experiment, curve: NDArray[np.float64] | None) -> Mark | None:
+    """The cause, from the run itself, trained again; None if that was stopped.
+
+    curve: its mean errors at the checkpoints, where they were kept.
+    """
+    from glassgrad.engines.torch import train
+    from glassgrad.insight import answers, errors
+
+    record, task = train(experiment), method(experiment).task
+    if record.status != "finished":
+        return None if record.status.startswith("stopped") else ("diverged", "")
+    domain = task.domain()
+    gap = errors(experiment, record.final, domain)
+    missed = domain[gap >= task.tolerance]
+    if not len(missed):
+        return "unsteady", ""
+    if len(missed) <= len(domain) / 20:
+        return "few", task.question(tuple(missed[0])) if len(missed) == 1 else ""
+    if curve is None:
+        marks = [mark for mark in checkpoints(experiment.steps) if record.rows[mark + 1] >= 0]
+        curve = np.array([errors(experiment, record.parameters_at(int(m) + 1), domain).mean() for m in marks])
+    if _improving(curve):
+        return "slow", ""
+    if gap.max() < NEAR * task.tolerance and len(domain) > 1:
+        return "unsteady", ""
+    return "basin", f"{abs(answers(experiment, record.final, domain)[0]):.1f}" if len(domain) == 1 else ""
+
+
+def _improving(curve: NDArray[np.float64]) -> bool:
+    """Whether the error was still falling: the last tenth against the stretch from 60 % to 80 %.
+
+    Example:
+        >>> _improving(np.linspace(2, 1, 50)), _improving(np.ones(50))
+        (True, False)
+    """
+    n = len(curve)
+    before, after = curve[int(0.6 * n) : max(int(0.8 * n), int(0.6 * n) + 1)], curve[min(int(0.9 * n), n - 1) :]
+    return bool(after.mean() < FALLING * before.mean())
+
+
+def _most_alike(runs: Runs, seen: Sequence[int], others: Sequence[int]) -> dict[int, int]:
+    """For each run that was not looked at the one, looked at, whose errors are most like its own."""
+    with np.errstate(divide="ignore"):
+        places = np.log(np.stack([failed_last(runs), runs.max_error.astype(np.float64)], axis=1) + 1e-30)
+    places = np.column_stack([places, 3.0 * (runs.solved_at > 0)])
+    known = places[list(seen)]
+    return {i: seen[int(np.argmin(np.sum((known - places[i]) ** 2, axis=1)))] for i in others}
+
+
+def _counted(runs: Runs, marks: dict[int, Mark], guessed: dict[int, Mark]) -> tuple[Cause, ...]:
+    """The causes, the commonest first; the seed is that of the first run that surely has it."""
+    both = [*marks.values(), *guessed.values()]
+    found = [
+        Cause(
+            *mark,
+            both.count(mark),
+            mark not in guessed.values(),
+            int(runs.seeds[min(i for i, own in marks.items() if own == mark)]),
+        )
+        for mark in dict.fromkeys(both)
+    ]
+    return tuple(sorted(found, key=lambda cause: -cause.count))
