@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from glassgrad.doors import from_keywords, network_sizes, read_toml
 from glassgrad.errors import DataError, ExperimentError, GlassgradError
 from glassgrad.experiment import MAX_LAYERS, MAX_SAMPLES, MAX_STEPS, MAX_UNITS, Experiment
-from glassgrad.export import toml_text
+from glassgrad.exports import toml_text
 from glassgrad.locale import LANGUAGES, Language, language, set_language
 from glassgrad.tables.experiments import EXPERIMENTS, shipped
 

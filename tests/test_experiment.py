@@ -187,7 +187,8 @@ def refused(key: str, **settings: Any) -> GlassgradError:
 def noted(**settings: Any) -> set[str]:
     """The keys of the notes on a method."""
     base = settings.pop("base", "add")
-    patterns = {key: re.sub(r"\\\{.*?\\\}", ".*", re.escape(pair.en)) for key, pair in catalogue().items()}
+    own = {key: pair.en for key, pair in catalogue().items() if key.startswith("experiment.")}
+    patterns = {key: re.sub(r"\\\{.*?\\\}", ".*", re.escape(text)) for key, text in own.items()}
     notes = method(shipped(base).change(**settings)).notes
     return {key for key, pattern in patterns.items() for note in notes if re.fullmatch(pattern, note.en)}
 

@@ -16,9 +16,9 @@ from glassgrad.doors import from_keywords, read_toml
 from glassgrad.engines.torch import train
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
-from glassgrad.export import csv_text, export, json_text, latex_text, toml_text, torch_script
-from glassgrad.export.latex import escaped
-from glassgrad.export.script.expression import Printer, Source
+from glassgrad.exports import csv_text, export, json_text, latex_text, toml_text, torch_script
+from glassgrad.exports.latex import escaped
+from glassgrad.exports.script.expression import Printer, Source
 from glassgrad.formula.parser import parse
 from glassgrad.network import gradient_name
 from glassgrad.tables.experiments import EXPERIMENTS, shipped
@@ -52,11 +52,18 @@ SETTINGS: dict[str, tuple[Experiment, list[dict[str, Any]]]] = {
     "own activation": (ADD, [{"activation": formula} for formula in (
         "z*sigmoid(2*z)", "where(z > 0, z, exp(z) - 1)", "max(z, 0.1*z)", "max(0, z)", "max(z, 0)",
         "min(max(z, -1), 1)", "log(1 + exp(z))", "z**2/10", "abs(z)", "where(z > 0, 2*z, -z)")]),
+    "activation that learns": (ADD, [
+        {"activation": "param p = 0.25; where(z > 0, z, p*z)"},
+        {"activation": "param p = 0.25; where(z > 0, z, p*z)", "clip": 1.0, "network": (2, 4, 3, 1)},
+        {"activation": "param training = 1; z*sigmoid(training*z)", "optimizer": "w = w - 0.1*g/max(norm(g), 1)"},
+        {"output_activation": "param s = 2; param c = 0.5; s*z + c*log(1 + exp(z))"}]),
     "output activation": (ADD, [{"output_activation": name} for name in ("softplus", "18*sigmoid(z)", "elu")]),
     "network": (ADD, [{"network": sizes} for sizes in ((2, 1), (2, 7, 4, 1), (2, 5, 4, 3, 2, 1), (2, 64, 1))]),
     "init": (ADD, [{"init": name} for name in ("xavier", "he", "zeros")]),
     "own values": (ADD.change(network=(2, 2, 1)), [
-        {"init": "W1=[[0.1, 0.2], [0.3, -0.4]]; b1=[0, 0.5]; W2=[[1, 2]]; b2=[0.25]"}]),
+        {"init": "W1=[[0.1, 0.2], [0.3, -0.4]]; b1=[0, 0.5]; W2=[[1, 2]]; b2=[0.25]"},
+        {"init": "W1=[[1, 2], [3, -4]]; b1=[0, 1]; W2=[[1, 2]]; b2=[0]; p1=0.3",
+         "activation": "param p = 0.25; max(z, p*z)"}]),
     "regulariser": (ADD, [{"regulariser": name} for name in (
         "l1", "l2", "l2(strength=0.1)", "0.01*w**4", "where(abs(w) > 0.1, 0.01*abs(w), w**2)")]),
     "dropout": (ADD, [{"dropout": 0.2}, {"dropout": 0.5, "network": (2, 6, 5, 1)}]),
@@ -179,6 +186,7 @@ import torch
 printed = {}
 for path in json.load(sys.stdin):
     sys.argv = [path, "--losses"]
+    torch.set_default_dtype(torch.float32)
     stream = io.StringIO()
     try:
         with contextlib.redirect_stdout(stream):
@@ -215,7 +223,6 @@ def expected(experiment: Experiment) -> list[str]:
     return [repr(loss) if reward is None else f"{loss!r} {reward!r}" for loss, reward in pairs]
 
 
-@pytest.mark.xdist_group("export")
 @pytest.mark.parametrize("name", CASES)
 def test_a_script_prints_the_losses_of_the_engine(name: str, printed: dict[str, str]) -> None:
     assert "Traceback" not in printed[name], printed[name][-600:]

@@ -111,6 +111,13 @@ def test_autograd_agrees() -> None:
         assert {key for key, gradient in moment.gradients.items() if gradient.any()} <= reached
 
 
+def test_a_number_that_an_activation_learns_is_a_parameter() -> None:
+    found = graph(ALL["learned"])
+    assert {"z1>a1<", "p1>a1<", "keep1>a1"} <= spelled(found)
+    assert found.node("p1").derivative == "mean(sum(da1*keep1*where(z1 > 0, 0, z1)))"
+    assert found.node("z1").derivative == "da1*keep1*where(z1 > 0, 1, p1)"
+
+
 MEANINGS = {
     "add": "A label",
     "knob": "The reward hangs in the air",
@@ -150,10 +157,11 @@ OWN = {
     "deep": shipped("add").change(
         network=(2, 64, 64, 32, 16, 1), regulariser="l1", dropout=0.2, activation="gelu", optimizer="sgd"
     ),
+    "learned": shipped("both").change(activation="param p = 0.25; where(z > 0, z, p*z)", dropout=0.1),
     "ppo": shipped("add-reinforce").change(objective=_PPO),
     "wide": Experiment("wide", objective=_WIDE),
     "long": Experiment("long", objective=f"{_LONG} = abs(o - t); objective = {_LONG}**2 + {_LONG}"),
-    "same names": Experiment("same", objective="z1 = o - t; L = z1**2; objective = L"),
+    "same names": Experiment("same", objective="gap = o - t; gap = gap**2; objective = gap"),
     "pathwise": shipped("add").change(policy="pathwise", reward="distance", objective="reward"),
     "unused reward": shipped("add").change(reward="distance"),
 }

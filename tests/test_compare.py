@@ -1,0 +1,385 @@
+"""Experiments against each other: the same seeds for all, pieces that can run anywhere, rows that say what is so."""
+
+import csv
+import json
+import re
+import shlex
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from rich.cells import cell_len
+
+from glassgrad import comparison as module
+from glassgrad import plots
+from glassgrad.comparison import MAX_METHODS, Comparison, compare, grid, joined, pieces
+from glassgrad.doors import from_keywords
+from glassgrad.errors import ExperimentError, GlassgradError
+from glassgrad.experiment import Experiment
+from glassgrad.exports import runs as exported
+from glassgrad.locale import LANGUAGES, language, set_language
+from glassgrad.report.compare_json import compare_json
+from glassgrad.report.compare_text import compare_text, warnings
+from glassgrad.runs import CURVES, Progress, Runs, checkpoints, train_slowly
+from glassgrad.tables.experiments import shipped
+from glassgrad.why import why
+
+CONTRACT = {
+    "name",
+    "runs",
+    "solved",
+    "rate",
+    "low",
+    "high",
+    "median_error",
+    "median_steps_to_solve",
+    "diverged",
+    "seconds",
+}
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    before = language()
+    set_language("en")
+    yield
+    set_language(before)
+
+
+def made_up(experiment: Experiment, seeds: Sequence[int], progress: Progress | None = None) -> Runs:
+    """Runs without any training: each a pure function of its seed and of the learning rate."""
+    n, marks = len(seeds), checkpoints(experiment.steps)
+    draws = np.array([np.random.default_rng([int(seed), len(experiment.optimizer)]).random(3) for seed in seeds])
+    draws = draws.reshape(n, 3)
+    most = (0.2 + 0.4 * draws[:, 0]).astype(np.float32)
+    diverged = np.where(draws[:, 1] < 0.03, 5, 0)
+    most[diverged > 0] = np.nan
+    solved = most < 0.5
+    if progress is not None:
+        progress(n, n)
+    return Runs(
+        experiment,
+        np.asarray(seeds, np.uint32),
+        most / 2,
+        most,
+        solved,
+        np.where(solved, marks[(draws[:, 2] * len(marks)).astype(int)], 0).astype(np.int32),
+        diverged.astype(np.int32),
+        np.where(draws[:, 2] < 0.02, 5, 0).astype(np.int16),
+        marks,
+        np.repeat(most[:CURVES, None], len(marks), axis=1),
+        0.5,
+    )
+
+
+@pytest.fixture(scope="module")
+def knob() -> Comparison:
+    return compare("knob", "knob-fixed", runs=30, train=train_slowly)
+
+
+@pytest.fixture(scope="module")
+def rates() -> Comparison:
+    vary = ["optimizer=adam(lr=0.01),adam(lr=0.1),adam(lr=1),sgd(lr=0.01),sgd(lr=0.1),sgd(lr=1)"]
+    return compare("add", vary=vary, runs=200, train=made_up)
+
+
+def test_the_rows_are_those_of_the_contract(knob: Comparison) -> None:
+    rows = json.loads(json.dumps(knob.to_json(), allow_nan=False))
+    assert [row["name"] for row in rows] == ["knob", "knob-fixed"]
+    assert all(set(row) >= CONTRACT for row in rows)
+    assert [(row["runs"], row["solved"], row["rate"]) for row in rows] == [(30, 0, 0.0), (30, 30, 1.0)]
+    assert rows[0]["high"] == pytest.approx(0.1135, abs=1e-3)
+    assert rows[0]["improvement"] is None
+    assert rows[1]["improvement"]["probability"] == 1.0
+    assert rows[1]["p_value"] == pytest.approx(2 / 2**30)
+    assert rows[1]["median_error"] < 0.05 < rows[0]["median_error"]
+    assert 1 <= rows[1]["median_steps_to_solve"] <= 50
+
+
+def test_the_knob_has_two_camps(knob: Comparison) -> None:
+    low, high = sorted(knob.to_json()[0]["two_camps"], key=lambda camp: float(camp["answer"]))
+    assert low["answer"] < 0.1 < 0.9 < high["answer"]
+    assert 0.5 < low["share"] < 0.9
+    assert low["count"] + high["count"] == 30
+    assert next(warnings(knob)).startswith("knob has two camps: ")
+    assert knob.rows[1].camps is None
+
+
+def test_the_knob_fails_in_two_basins(knob: Comparison) -> None:
+    found, fixed = knob.why()
+    assert (found.failed, found.runs, found.looked_at) == (30, 30, 30)
+    assert {(cause.kind, cause.detail) for cause in found.causes} == {("basin", "0.0"), ("basin", "1.0")}
+    assert sum(cause.count for cause in found.causes) == 30
+    assert all(cause.exact for cause in found.causes)
+    assert fixed.causes == ()
+    assert compare_json(knob, (found, fixed))[0]["why"][0]["kind"] == "basin"
+    assert f"--seed {found.causes[0].seed}" in compare_text(knob, (found, fixed))
+
+
+def test_more_failures_than_are_looked_at_are_counted_with_the_nearest(
+    knob: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = {(cause.detail, cause.count) for cause in knob.why()[0].causes}
+    monkeypatch.setattr("glassgrad.why.LOOKED_AT", 6)
+    some = why(knob.contenders[0], knob.runs[0])
+    assert some.looked_at == 6
+    assert {(cause.detail, cause.count) for cause in some.causes} == whole
+    assert not all(cause.exact for cause in some.causes)
+
+
+def test_what_stands_in_the_table_is_not_trained_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glassgrad.why._look", lambda experiment, curve: ("slow", ""))
+    found = why(compare("add", runs=300, train=made_up).contenders[0], table := made_up(shipped("add"), range(300)))
+    counts = {cause.kind: cause.count for cause in found.causes}
+    failed = ~table.solved
+    assert counts["diverged"] == np.sum(table.diverged_at > 0)
+    assert counts["dead"] == np.sum(failed & (table.dead == 5) & (table.diverged_at == 0))
+    assert sum(counts.values()) == failed.sum()
+
+
+@pytest.mark.parametrize(
+    ("written", "cells"),
+    [
+        (None, [{}]),
+        (["steps=10,50"], [{"steps": 10}, {"steps": 50}]),
+        (["optimizer=adam(lr=0.1, beta1=0.5),sgd"], [{"optimizer": "adam(lr=0.1, beta1=0.5)"}, {"optimizer": "sgd"}]),
+        (["output-activation=tanh", "dropout=0,0.5"],
+         [{"output_activation": "tanh", "dropout": 0.0}, {"output_activation": "tanh", "dropout": 0.5}]),
+        (["init=W1=[[1, 1]]; b1=[0],default"], [{"init": "W1=[[1, 1]]; b1=[0]"}, {"init": "default"}]),
+        ({"network": [(2, 5, 1), "2-8-1"]}, [{"network": (2, 5, 1)}, {"network": "2-8-1"}]),
+        ("reward=-abs(a - t),1 - max(a, t)", [{"reward": "-abs(a - t)"}, {"reward": "1 - max(a, t)"}]),
+    ],
+)  # fmt: skip
+def test_a_grid(written: Any, cells: list[dict[str, Any]]) -> None:
+    assert grid(written) == cells
+
+
+def test_a_grid_is_a_product_and_its_names_say_so() -> None:
+    found = compare("add", "sub", vary=["steps=10,20", "optimizer=adam,sgd"], runs=2, train=made_up)
+    assert len(found.names) == len(set(found.names)) == 8
+    assert found.names[1] == "add steps=10 optimizer=sgd"
+    assert found["sub steps=20 optimizer=adam"].experiment == from_keywords("sub", steps=20, optimizer="adam")
+
+
+@pytest.mark.parametrize("chosen", LANGUAGES)
+@pytest.mark.parametrize(
+    ("names", "keywords", "shown"),
+    [
+        (("ad",), {}, "add"),
+        (("add", "add"), {}, "add"),
+        (("add",), {"vary": ["optimzer=adam"]}, "optimizer"),
+        (("add",), {"vary": ["optimizer"]}, "optimizer"),
+        (("add",), {"vary": ["optimizer=adam,"]}, "adam"),
+        (("add",), {"vary": ["seed=1,2"]}, "--runs"),
+        (("add",), {"vary": ["steps=1", "steps=2"]}, "steps"),
+        (("add",), {"vary": ["steps=1,2"], "steps": 5}, "steps"),
+        (("add",), {"vary": ["steps=ten"]}, "ten"),
+        (("add",), {"vary": ["objective=reward"]}, "reward"),
+        (("add",), {"vary": {"dropout": [i / 1000 for i in range(MAX_METHODS + 1)]}}, str(MAX_METHODS)),
+        (("add",), {"runs": 0}, "0"),
+        (("add",), {"runs": 10**9}, "1000000000"),
+        (("add",), {"seed": 2**32 - 1, "runs": 2}, "4294967294"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_compared_is_refused_in_one_line(
+    chosen: str, names: tuple[str, ...], keywords: dict[str, Any], shown: str
+) -> None:
+    set_language(chosen)  # type: ignore[arg-type]
+    with pytest.raises(GlassgradError) as refused:
+        compare(*names, **{"runs": 2, "train": made_up, **keywords})
+    assert shown in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_all_have_the_same_seeds(rates: Comparison) -> None:
+    assert all(np.array_equal(runs.seeds, np.arange(200)) for runs in rates.runs)
+    later = compare("add", "sub", runs=3, seed0=7, train=made_up)
+    assert [runs.seeds.tolist() for runs in later.runs] == [[7, 8, 9], [7, 8, 9]]
+
+
+def test_pieces_in_any_order_are_the_whole() -> None:
+    experiment = shipped("add")
+    whole = made_up(experiment, range(100))
+    parts = [piece.run(made_up) for piece in reversed(pieces(experiment, range(100), 17))]
+    both = joined(parts[::-1])
+    for name in ("seeds", "mean_error", "max_error", "solved", "solved_at", "diverged_at", "dead", "curves"):
+        np.testing.assert_array_equal(getattr(both, name), getattr(whole, name))
+
+
+def test_memory_holds_no_more_curves_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK", 900)
+    found = compare("add", runs=2500, train=made_up)
+    assert found.runs[0].curves.shape[0] == CURVES
+    assert len(found.runs[0]) == 2500
+
+
+def test_progress_counts_all_runs() -> None:
+    seen: list[tuple[int, int]] = []
+    compare("add", "sub", runs=10, train=made_up, progress=lambda done, every: seen.append((done, every)))
+    assert seen[-1] == (20, 20)
+    assert seen == sorted(seen)
+
+
+def stopping(at: int) -> Any:
+    """An engine that is stopped in its n-th piece, and returns what it has of it."""
+    calls = iter(range(1, 100))
+
+    def train(experiment: Experiment, seeds: Sequence[int], progress: Progress | None = None) -> Runs:
+        return made_up(experiment, seeds[:4] if next(calls) == at else seeds)
+
+    return train
+
+
+def test_what_is_finished_when_stopped_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK", 10)
+    found = compare("add", "sub", "add-linear", runs=20, train=stopping(4))
+    assert found.names == ("add", "sub")
+    assert [len(runs) for runs in found.runs] == [20, 14]
+    assert found.stopped
+    assert found.rows[1].runs == 14
+    assert "sub: 14 of 20" in compare_text(found)
+    with pytest.raises(KeyboardInterrupt):
+        compare("add", runs=20, train=lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+
+
+def test_errors_of_other_questions_are_not_held_against_each_other() -> None:
+    found = compare("add", "add-linear", "sub", runs=20, train=made_up)
+    assert [row.better is None for row in found.rows] == [True, False, True]
+    assert "sub" in next(warnings(found))
+
+
+def test_diverged_runs_count_as_failures(rates: Comparison) -> None:
+    row, runs = rates.rows[0], rates.runs[0]
+    assert row.diverged == np.sum(runs.diverged_at > 0) > 0
+    assert row.rate.value == row.solved / 200
+    infinite = module.failed_last(runs)
+    assert np.isinf(infinite).sum() == row.diverged
+    assert row.median_error.value == np.median(infinite)
+
+
+@pytest.mark.parametrize("chosen", LANGUAGES)
+def test_the_tables_fit_80_columns(rates: Comparison, knob: Comparison, chosen: str) -> None:
+    set_language(chosen)  # type: ignore[arg-type]
+    for found in (rates, knob):
+        text = compare_text(found, found.why() if found is knob else ())
+        assert max(cell_len(line) for line in text.splitlines()) <= 80
+        assert all(label in text for label in found.labels)
+        assert "None" not in text
+
+
+def test_the_command_shows_the_very_run(rates: Comparison) -> None:
+    command = shlex.split(rates.contenders[1].command(12))
+    assert command == ["glassgrad", "watch", "add", "--optimizer", "adam(lr=0.1)", "--seed", "12"]
+    wide = compare("add", vary={"output_activation": ["tanh"]}, network="2-8-1", runs=1, train=made_up)
+    assert wide.contenders[0].command(0).endswith("--network 2-8-1 --output-activation tanh --seed 0")
+
+
+def test_a_varied_number_is_found(rates: Comparison, knob: Comparison) -> None:
+    found = plots.sweep(rates)
+    assert found is not None
+    assert found.name == "lr"
+    assert {rest: [value for value, _ in points] for rest, points in found.lines.items()} == {
+        "adam": [0.01, 0.1, 1.0],
+        "sgd": [0.01, 0.1, 1.0],
+    }
+    assert plots.sweep(knob) is None
+
+
+def test_pictures_are_written(rates: Comparison, knob: Comparison, tmp_path: Path) -> None:
+    before = dict(mpl.rcParams)
+    for ending in ("png", "svg", "html"):
+        plots.save(knob, str(tmp_path / f"knob.{ending}"))
+    assert (tmp_path / "knob.png").read_bytes().startswith(b"\x89PNG")
+    drawing = (tmp_path / "knob.svg").read_text(encoding="utf-8")
+    assert ElementTree.fromstring(drawing).tag.endswith("svg")
+    assert len(rates.plot().subfigs) == 3
+    assert dict(mpl.rcParams) == before
+    page = (tmp_path / "knob.html").read_text(encoding="utf-8")
+    assert not re.search(r"(?:src|href)=[\"'](?!#|data:)", page.replace("xlink:href", "href"))
+    assert "two camps" in page
+    assert "knob-fixed" in knob._repr_html_()
+    with pytest.raises(GlassgradError, match=r"\.png"):
+        plots.save(knob, str(tmp_path / "knob.pdf"))
+    with pytest.raises(GlassgradError, match="cannot write"):
+        plots.save(knob, str(tmp_path / "nowhere" / "knob.png"))
+
+
+def test_pictures_are_the_same_each_time(knob: Comparison) -> None:
+    assert plots.svg(knob) == plots.svg(knob)
+
+
+def test_chinese_pictures_need_a_font(knob: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_language("zh")
+    monkeypatch.setattr(plots, "CHINESE", ())
+    with plots._style() as words:
+        assert words("step_axis") == "step"
+    plots.figure(knob)
+
+
+def test_one_line_a_run(rates: Comparison, tmp_path: Path) -> None:
+    file = tmp_path / "runs.csv"
+    rates.to_csv(str(file))
+    with file.open(encoding="utf-8", newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    assert len(lines) == 6 * 200
+    assert lines[201] == {
+        "name": "add optimizer=adam(lr=0.1)",
+        "seed": "1",
+        **{key: str(getattr(rates.runs[1], key)[1].item()) for key in exported.COLUMNS[1:]},
+    }
+    table = exported.columns(rates)
+    assert {len(column) for column in table.values()} == {1200}
+
+
+def test_parquet_without_pyarrow_is_refused(rates: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ExperimentError, match="pip install pyarrow"):
+        rates.to_parquet("runs.parquet")
+
+
+def command_line(*arguments: str) -> None:
+    from glassgrad.cli.main import build
+
+    build()(list(arguments), standalone_mode=False)
+
+
+@pytest.fixture
+def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_engine", lambda: (made_up, 100))
+
+
+@pytest.mark.usefixtures("no_training")
+def test_the_command_prints_json_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "new" / "picture.svg"
+    command_line("compare", "add", "sub", "--vary", "optimizer=adam(lr=0.1),sgd", "--runs", "20", "--steps", "30",
+                 "--seed", "5", "--format", "json", "--plot", str(file))  # fmt: skip
+    shown = capsys.readouterr()
+    rows = json.loads(shown.out)
+    assert [row["name"] for row in rows][:2] == ["add optimizer=adam(lr=0.1)", "add optimizer=sgd"]
+    assert all(row["runs"] == 20 for row in rows)
+    assert file.exists()
+    assert str(file) in shown.err
+
+
+@pytest.mark.usefixtures("no_training")
+def test_the_command_prints_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    command_line("compare", "add", "--runs", "20")
+    shown = capsys.readouterr().out
+    assert shown.startswith("20 runs each, seeds 0 to 19")
+    assert "\x1b" not in shown
+    assert "glassgrad watch add --seed" in shown
+
+
+@pytest.mark.parametrize(
+    "options", [("--plot", "a.pdf"), ("--csv", "a.txt"), ("--parquet", "a.csv"), ("--format", "html"), ("--vary", "x")]
+)
+def test_what_cannot_be_written_is_refused_before_training(
+    options: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_engine", lambda: pytest.fail("it trained"))
+    with pytest.raises(GlassgradError):
+        command_line("compare", "add", *options)
