@@ -22,7 +22,7 @@ def main() -> None:
     if arguments.what == "tables":
         found = json.loads(arguments.file.read_text(encoding="utf-8"))
     elif arguments.what == "growth":
-        points = growth.measure(5 if arguments.quick else arguments.budget, tell)
+        points = growth.measure(2 if arguments.quick else arguments.budget, tell, arguments.quick)
         if arguments.json:
             write(arguments.json, points)
         print("\n".join(report.columns(report.growth({"growth": points}, ENGLISH))))

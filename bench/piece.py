@@ -9,7 +9,7 @@ from typing import Any
 # by name: the file of `bench`, its function, and how its arguments are read
 PIECES: dict[str, tuple[str, tuple[type, ...]]] = {
     "peak": ("measure", (float,)),
-    "a2c": ("measure", (int,)),
+    "a2c": ("measure", (int, int)),
     "reinforce": ("measure", (int,)),
     "shipped": ("measure", ()),
     "growth": ("point", (str, int)),

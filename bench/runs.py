@@ -33,7 +33,7 @@ def measure(quick: bool, tell: Callable[[str], None], only: tuple[str, ...] = SP
     again = _or_reason("peak", tell, piece, "peak", 1 if quick else 3)
     peak = max(peak, again, key=lambda each: float(each.get("gflops", 0)))
     wider = {} if quick else networks(tell, there)
-    sb3 = _or_reason("sb3_a2c", tell, piece, "a2c", 1 if quick else 3)
+    sb3 = _or_reason("sb3_a2c", tell, piece, "a2c", *((1, 1) if quick else (0, 3)))
     learned = _or_reason("reinforce", tell, piece, "reinforce", 256 if quick else 2048) if there else {}
     rate = add.get("compiled_distinct", {}).get("rate")
     return {
@@ -41,7 +41,7 @@ def measure(quick: bool, tell: Callable[[str], None], only: tuple[str, ...] = SP
         "fma_fraction": fraction(rate, peak.get("gflops"), 100),
         "reinforce": learned.get("rate"),
         "sb3_a2c": sb3.get("rate"),
-        "growth": growth.measure(5 if quick else 150, tell),
+        "growth": growth.measure(2 if quick else 150, tell, quick),
         "details": {
             "machine": description(),
             "quick": quick,

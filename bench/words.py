@@ -47,14 +47,14 @@ ENGLISH = Words(
 )
 
 CHINESE = Words(
-    speeds=("", "做法", "次/秒", "是普通脚本的几倍", "最终误差：中位数（四分位数）", "成功率", "看了多少次"),
-    networks=("网络", "最快的 JAX，次/秒", "编译引擎，次/秒", "倍数"),
-    learning=("从奖励学习", "步/秒", "一次训练的步数", "最后的平均误差"),
-    growth=("增大的是", "值", "训练次数", "秒", "内存峰值，MiB"),
-    shipped=("实验", "1,000 次训练，秒"),
+    speeds=("", "做法", "每秒运行次数", "是普通脚本的几倍", "最终误差：中位数（四分位数）", "成功率", "查看的运行次数"),
+    networks=("网络", "最快的 JAX，每秒运行次数", "编译引擎，每秒运行次数", "倍数"),
+    learning=("从奖励学习", "步/秒", "一次运行的步数", "最后的平均误差"),
+    growth=("增大的是", "值", "运行次数", "秒", "内存峰值，MiB"),
+    shipped=("实验", "1,000 次运行，秒"),
     names={
         "eager": "普通的 PyTorch 脚本",
-        "torch_batched": "PyTorch，多次训练叠成矩阵",
+        "torch_batched": "PyTorch，多次运行叠成矩阵",
         "jax_vmap": "JAX，vmap 加 scan",
         "jax_best_all": "最快的 JAX，全部 1,000 个样本",
         "jax_best_distinct": "最快的 JAX，不同的题目",
@@ -64,7 +64,7 @@ CHINESE = Words(
         "reinforce": "Glassgrad，`add-reinforce`",
         "frugal": "Glassgrad，步数与 A2C 一样少的 REINFORCE",
     },
-    axes={"runs": "训练次数", "units": "隐藏单元", "samples": "样本", "steps": "步数"},
+    axes={"runs": "运行次数", "units": "隐藏单元", "samples": "样本", "steps": "步数"},
     cores="{} 个核心",
     peak="实测峰值 {} GFLOP/s（单核 {}）",
     fraction="达到 {}",

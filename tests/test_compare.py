@@ -18,10 +18,12 @@ from glassgrad import comparison as module
 from glassgrad import plots
 from glassgrad.comparison import MAX_METHODS, Comparison, compare, grid, joined, pieces
 from glassgrad.doors import from_keywords
+from glassgrad.engines.torch import train
 from glassgrad.errors import ExperimentError, GlassgradError
 from glassgrad.experiment import Experiment
 from glassgrad.exports import runs as exported
 from glassgrad.locale import LANGUAGES, language, set_language
+from glassgrad.report import labels_and_reward
 from glassgrad.report.compare_json import compare_json
 from glassgrad.report.compare_text import compare_text, warnings
 from glassgrad.runs import CURVES, Progress, Runs, checkpoints, train_slowly
@@ -50,6 +52,13 @@ def english() -> Iterator[None]:
     set_language(before)
 
 
+@pytest.fixture(autouse=True)
+def slow_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Single runs on the torch engine: nothing is compiled for them."""
+    for place in ("comparison", "why", "report.labels_and_reward"):
+        monkeypatch.setattr(f"glassgrad.{place}.one_run", train)
+
+
 def made_up(experiment: Experiment, seeds: Sequence[int], progress: Progress | None = None) -> Runs:
     """Runs without any training: each a pure function of its seed and of the learning rate."""
     n, marks = len(seeds), checkpoints(experiment.steps)
@@ -64,21 +73,21 @@ def made_up(experiment: Experiment, seeds: Sequence[int], progress: Progress | N
     return Runs(
         experiment,
         np.asarray(seeds, np.uint32),
-        most / 2,
-        most,
+        (most / 2).astype(np.float32),
+        most.astype(np.float32),
         solved,
         np.where(solved, marks[(draws[:, 2] * len(marks)).astype(int)], 0).astype(np.int32),
         diverged.astype(np.int32),
         np.where(draws[:, 2] < 0.02, 5, 0).astype(np.int16),
         marks,
-        np.repeat(most[:CURVES, None], len(marks), axis=1),
+        np.repeat(most[:CURVES, None], len(marks), axis=1).astype(np.float32),
         0.5,
     )
 
 
 @pytest.fixture(scope="module")
 def knob() -> Comparison:
-    return compare("knob", "knob-fixed", runs=30, train=train_slowly)
+    return compare("knob", "knob-fixed", runs=60, train=train_slowly)
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +100,11 @@ def test_the_rows_are_those_of_the_contract(knob: Comparison) -> None:
     rows = json.loads(json.dumps(knob.to_json(), allow_nan=False))
     assert [row["name"] for row in rows] == ["knob", "knob-fixed"]
     assert all(set(row) >= CONTRACT for row in rows)
-    assert [(row["runs"], row["solved"], row["rate"]) for row in rows] == [(30, 0, 0.0), (30, 30, 1.0)]
-    assert rows[0]["high"] == pytest.approx(0.1135, abs=1e-3)
+    assert [(row["runs"], row["solved"], row["rate"]) for row in rows] == [(60, 0, 0.0), (60, 60, 1.0)]
+    assert rows[0]["high"] == pytest.approx(0.0602, abs=1e-3)
     assert rows[0]["improvement"] is None
     assert rows[1]["improvement"]["probability"] == 1.0
-    assert rows[1]["p_value"] == pytest.approx(2 / 2**30)
+    assert rows[1]["p_value"] == pytest.approx(2 / 2**60)
     assert rows[1]["median_error"] < 0.05 < rows[0]["median_error"]
     assert 1 <= rows[1]["median_steps_to_solve"] <= 50
 
@@ -104,16 +113,17 @@ def test_the_knob_has_two_camps(knob: Comparison) -> None:
     low, high = sorted(knob.to_json()[0]["two_camps"], key=lambda camp: float(camp["answer"]))
     assert low["answer"] < 0.1 < 0.9 < high["answer"]
     assert 0.5 < low["share"] < 0.9
-    assert low["count"] + high["count"] == 30
+    assert low["count"] + high["count"] == 60
     assert next(warnings(knob)).startswith("knob has two camps: ")
     assert knob.rows[1].camps is None
 
 
-def test_the_knob_fails_in_two_basins(knob: Comparison) -> None:
+def test_the_knob_fails_in_two_basins(knob: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glassgrad.why.LOOKED_AT", 60)
     found, fixed = knob.why()
-    assert (found.failed, found.runs, found.looked_at) == (30, 30, 30)
+    assert (found.failed, found.runs, found.looked_at) == (60, 60, 60)
     assert {(cause.kind, cause.detail) for cause in found.causes} == {("basin", "0.0"), ("basin", "1.0")}
-    assert sum(cause.count for cause in found.causes) == 30
+    assert sum(cause.count for cause in found.causes) == 60
     assert all(cause.exact for cause in found.causes)
     assert fixed.causes == ()
     assert compare_json(knob, (found, fixed))[0]["why"][0]["kind"] == "basin"
@@ -266,7 +276,8 @@ def test_the_tables_fit_80_columns(rates: Comparison, knob: Comparison, chosen: 
     set_language(chosen)  # type: ignore[arg-type]
     for found in (rates, knob):
         text = compare_text(found, found.why() if found is knob else ())
-        assert max(cell_len(line) for line in text.splitlines()) <= 80
+        shown = [line for line in text.splitlines() if not line.startswith("  glassgrad ")]  # commands stay one line
+        assert max(map(cell_len, shown)) <= 80
         assert all(label in text for label in found.labels)
         assert "None" not in text
 
@@ -341,6 +352,25 @@ def test_parquet_without_pyarrow_is_refused(rates: Comparison, monkeypatch: pyte
         rates.to_parquet("runs.parquet")
 
 
+def test_labels_against_reward(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labels_and_reward, "OUTSIDE", 1)
+    found = labels_and_reward.labels_and_reward(runs=10, train=made_up, steps=20)
+    rows = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert [row["name"] for row in rows[-3:]] == ["both", "both-through-reward", "both-reinforce"]
+    assert [row["arrives"] for row in rows[:3]] == [
+        "2*(o - t)",
+        "sign(o - t)",
+        "-stop(reward - baseline)*(a - o)/sigma**2",
+    ]
+    assert [row["samples"] for row in rows[:3]] == [1000, 20, 2000]
+    assert all(row["error_outside"] > row["median_error"] for row in rows)
+    for chosen in LANGUAGES:
+        set_language(chosen)
+        lines = labels_and_reward.labels_and_reward_text(found).splitlines()
+        assert max(map(cell_len, lines)) <= 80
+        assert sum("dL/do" in line for line in lines) == 3
+
+
 def command_line(*arguments: str) -> None:
     from glassgrad.cli.main import build
 
@@ -366,16 +396,34 @@ def test_the_command_prints_json_alone(capsys: pytest.CaptureFixture[str], tmp_p
 
 
 @pytest.mark.usefixtures("no_training")
+def test_labels_against_reward_stand_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "runs.csv"
+    command_line("compare", "labels-and-reward", "--runs", "3", "--steps", "5", "--csv", str(file))
+    assert "dL/do = 2*(o - t)" in capsys.readouterr().out
+    assert len(file.read_text(encoding="utf-8").splitlines()) == 1 + 9 * 3
+    with pytest.raises(GlassgradError, match="alone"):
+        command_line("compare", "labels-and-reward", "add")
+
+
+@pytest.mark.usefixtures("no_training")
 def test_the_command_prints_tables(capsys: pytest.CaptureFixture[str]) -> None:
     command_line("compare", "add", "--runs", "20")
     shown = capsys.readouterr().out
     assert shown.startswith("20 runs each, seeds 0 to 19")
     assert "\x1b" not in shown
-    assert "glassgrad watch add --seed" in shown
+    assert "\n  glassgrad watch add --seed" in shown
 
 
 @pytest.mark.parametrize(
-    "options", [("--plot", "a.pdf"), ("--csv", "a.txt"), ("--parquet", "a.csv"), ("--format", "html"), ("--vary", "x")]
+    "options",
+    [
+        ("--plot", "a.pdf"),
+        ("--csv", "a.txt"),
+        ("--parquet", "a.csv"),
+        ("--runs", "0"),
+        ("--format", "html"),
+        ("--vary", "x"),
+    ],
 )
 def test_what_cannot_be_written_is_refused_before_training(
     options: tuple[str, str], monkeypatch: pytest.MonkeyPatch

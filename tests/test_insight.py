@@ -64,7 +64,9 @@ def test_answers_are_the_policy_without_chance() -> None:
     inputs = np.array([[5.0, 3.0], [9.0, 9.0]])
     for name in ("add", "add-through-reward", "add-reinforce"):
         parameters = train(shipped(name).change(steps=3)).final
-        assert np.array_equal(answers(shipped(name), parameters, inputs), forward(shipped(name), parameters, inputs)["o"])
+        assert np.array_equal(
+            answers(shipped(name), parameters, inputs), forward(shipped(name), parameters, inputs)["o"]
+        )
     choose = shipped("choose")
     parameters, domain = train(choose.change(steps=3)).final, method(choose).task.domain()
     o = forward(choose, parameters, domain)["o"]

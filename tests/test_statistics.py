@@ -151,7 +151,7 @@ def test_holm_keeps_the_rate_of_any_false_alarm() -> None:
     assert raw > 150
 
 
-def kaplan_meier(times: np.ndarray, happened: np.ndarray) -> float:  # type: ignore[type-arg]
+def kaplan_meier(times: np.ndarray, happened: np.ndarray) -> float:
     """scipy's curve, and where it first falls to one half."""
     censored = stats.CensoredData(uncensored=times[happened], right=times[~happened])
     curve = stats.ecdf(censored).sf
@@ -188,7 +188,7 @@ def test_the_interval_of_the_median_time_holds_it() -> None:
     assert 0.91 <= held / 400 <= 0.985
 
 
-def dip_by_optimisation(sample: np.ndarray) -> float:  # type: ignore[type-arg]
+def dip_by_optimisation(sample: np.ndarray) -> float:
     """The dip as its definition has it: for each place of the hump a linear programme over G's values."""
     x, counts = np.unique(sample, return_counts=True)
     upper = np.cumsum(counts) / counts.sum()
@@ -196,7 +196,7 @@ def dip_by_optimisation(sample: np.ndarray) -> float:  # type: ignore[type-arg]
     return min(_programme(x, lower, upper, hump) for hump in range(m))
 
 
-def _programme(x: np.ndarray, lower: np.ndarray, upper: np.ndarray, hump: int) -> float:  # type: ignore[type-arg]
+def _programme(x: np.ndarray, lower: np.ndarray, upper: np.ndarray, hump: int) -> float:
     """Unknown: G at each value (just before and at the hump: two), then the error d, which is to be small."""
     m, rows, limits = len(x), [], []
 

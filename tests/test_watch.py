@@ -50,7 +50,11 @@ def plain_add(seed: int, steps: int, samples: int, every: int) -> tuple[list[str
         optimizer.zero_grad()
         loss.backward()
         if (step - 1) % every == 0:
-            printed += [f"Epoch {step}: Loss = {loss.item():.4f}", *formulas(hidden, output), *gradients(hidden, output)]
+            printed += [
+                f"Epoch {step}: Loss = {loss.item():.4f}",
+                *formulas(hidden, output),
+                *gradients(hidden, output),
+            ]
         optimizer.step()
     torch.set_num_threads(threads)
     return printed, model
@@ -76,7 +80,7 @@ def gradients(hidden: nn.Linear, output: nn.Linear) -> Iterator[str]:
 def contract_lines(text: str) -> list[str]:
     """The lines of a shown step, in their order."""
     wanted = rf"Epoch \d+: Loss = {NUMBER}|Reward = {NUMBER}|(z\d(_\d+)?|d[WB]\d_\w+) = {NUMBER}.*"
-    before_the_end = text.split("\nBehind one number")[0].split("\nAfter ")[0]
+    before_the_end = text.partition("\nBehind one number")[0].partition("\nAfter ")[0]
     return [line for line in before_the_end.splitlines() if re.fullmatch(wanted, line)]
 
 
@@ -92,7 +96,7 @@ def test_the_lines_are_the_plain_scripts(seed: int, steps: int, samples: int, ev
     text = run.to_text()
     assert contract_lines(text) == printed
     final = text.split(f"After {steps} steps:\n")[1].splitlines()
-    assert final[:6] == list(formulas(model[0], model[2]))  # type: ignore[index, arg-type]
+    assert final[:6] == list(formulas(model[0], model[2]))  # type: ignore[index]
     with torch.no_grad():
         for one, two in ((5, 3), (12, 30), (0, 0)):
             answer = model(torch.tensor([[float(one), float(two)]])).item()
@@ -288,17 +292,15 @@ def test_a_huge_learning_rate_gives_json_too() -> None:
 
 
 def test_too_many_equations_are_refused_with_what_would_do() -> None:
-    run = gg.watch("add", steps=1000, samples=20, every=1)
+    run = gg.watch("add", steps=300, samples=20, every=1)
     with pytest.raises(ExperimentError) as caught:
         run.to_json()
     assert caught.value.key == "watch.too_many"
     every = caught.value.values["every"]
     assert isinstance(every, int)
     assert f"--every {every}" in str(caught.value)
-    fewer = gg.watch("add", steps=1000, samples=20, every=every)
-    assert fewer.equations_count() <= MOST
-    assert sum(len(step["equations"]) for step in as_json(fewer)["steps"]) <= MOST
-    assert gg.watch("add", steps=1000, samples=20, every=every - 1).equations_count() > MOST
+    assert gg.watch("add", steps=300, samples=20, every=every).equations_count() <= MOST
+    assert gg.watch("add", steps=300, samples=20, every=every - 1).equations_count() > MOST
 
 
 def test_the_chosen_sample_is_shown() -> None:
@@ -336,7 +338,7 @@ def test_a_stopped_run_can_be_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     clock = iter(range(10**7))
-    monkeypatch.setattr("glassgrad.engines.torch.time.perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr("glassgrad.engines.torch.run.time.perf_counter", lambda: float(next(clock)))
     run = gg.watch("add", steps=50, progress=stop)
     monkeypatch.undo()
     assert run.record.status == "stopped at step 1"
@@ -348,7 +350,7 @@ def test_a_run_stopped_before_its_first_step_can_be_shown(monkeypatch: pytest.Mo
     def stop(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("glassgrad.engines.torch._Run.advance", stop)
+    monkeypatch.setattr("glassgrad.engines.torch.run._Run.advance", stop)
     run = gg.watch("add", steps=50)
     monkeypatch.undo()
     assert run.record.status == "stopped at step 0"
@@ -379,8 +381,8 @@ def test_the_page_is_one_file_that_asks_for_nothing(add: Watch) -> None:
     page = add.to_html()
     assert page.lstrip().lower().startswith("<!doctype html>")
     assert not re.search(r"""(src|href|url\(|action|import)\s*=?\s*["'(]?\s*(https?:)?//""", page)
-    assert not re.search(r"(?<!\.)\b(fetch|XMLHttpRequest|WebSocket|sendBeacon)\s*\(", page)  # KaTeX has a .fetch()
-    assert "Content-Security-Policy" in page
+    assert not re.search(r"\b(XMLHttpRequest|WebSocket|sendBeacon|EventSource)\b", page)
+    assert re.search(r"""http-equiv="Content-Security-Policy" content="default-src 'none'""", page)
     assert "</script" in page
     assert add._repr_html_().startswith("<iframe")
 

@@ -156,7 +156,7 @@ def check_results(experiment: Experiment, steps: Iterable[Step]) -> Check:
 def known(line: Line, ours: Mapping[str, Any], theirs: Mapping[str, Any], precision: Precision) -> Any:
     """Where a line has a result that can be compared: where all that it reads is finite, here and in PyTorch.
 
-    What comes after the first number of a step that is not finite, follows from it; NaN times 0 is left to each program.
+    What comes after the first number that is not finite follows from it; what NaN times 0 is, each program decides.
     """
     read = [side[name] for name in symbols(line.tree) for side in (ours, theirs) if name in side]
     fine: Any = True

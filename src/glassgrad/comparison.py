@@ -24,6 +24,7 @@ from glassgrad.statistics import Interval
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from glassgrad.record import Record
     from glassgrad.why import Why
 
 BLOCK = 16_384  # runs of a piece
@@ -416,6 +417,19 @@ def _engine() -> tuple[Train, int]:
     return fast, BLOCK
 
 
+def one_run(experiment: Experiment) -> "Record":
+    """One run with its whole record: by the engine that trains many, if it can, so that it is the very same run."""
+    from importlib import import_module
+
+    try:
+        found: Record = import_module("glassgrad.engines.compiled").train_one(experiment)
+    except (ImportError, AttributeError, ExperimentError):
+        from glassgrad.engines.torch import train
+
+        return train(experiment)
+    return found
+
+
 def failed_last(runs: Runs) -> NDArray[np.float64]:
     """The final mean errors, inf for runs that diverged."""
     errors = runs.mean_error.astype(np.float64)
@@ -485,10 +499,9 @@ def _camp(runs: Runs, count: int, error: float, place: int, one_question: bool) 
     seed = int(runs.seeds[place])
     answer = None
     if one_question:
-        from glassgrad.engines.torch import train
         from glassgrad.insight import answers
 
-        final = train(runs.experiment.change(seed=seed)).final
+        final = one_run(runs.experiment.change(seed=seed)).final
         answer = float(answers(runs.experiment, final, method(runs.experiment).task.domain())[0])
     return Camp(count / len(runs), count, error, seed, answer)
 

@@ -65,7 +65,7 @@ def own_values(source: str, network: Network) -> "dict[str, torch.Tensor]":
         name, _, value = part.partition("=")
         try:
             given[name.strip()] = json.loads(value)
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             given[name.strip()] = None
     unknown_name = next((name for name in given if name not in network.shapes()), None)
     if unknown_name is not None:

@@ -14,7 +14,7 @@ from scipy import special
 Floats = NDArray[np.float64]
 
 RESAMPLES = 2_000
-EXACT = 10_000  # from more runs than these, intervals come from formulas instead of a bootstrap
+EXACT = 2_000  # from more runs than these, intervals come from formulas instead of a bootstrap
 LOOKED_AT = 2_000  # so many runs are tested for two camps
 FALSE_ALARM = 0.001  # how often one hump is taken for two
 LEAST_CAMP = 0.05  # a smaller share is no camp
@@ -46,7 +46,7 @@ def wilson(solved: float, runs: int, level: float = 0.95) -> Interval:
 
 
 def median(sample: ArrayLike, level: float = 0.95, *, seed: int) -> Interval:
-    """The median with its interval: by bootstrap, of more than 10,000 runs by order statistics.
+    """The median with its interval: by bootstrap, of more than 2,000 runs by order statistics.
 
     Order statistics: of n runs, those of ranks n/2 ± z*sqrt(n)/2 enclose the median, whatever the distribution.
 
@@ -63,7 +63,7 @@ def median(sample: ArrayLike, level: float = 0.95, *, seed: int) -> Interval:
 
 
 def interquartile_mean(sample: ArrayLike, level: float = 0.95, *, seed: int) -> Interval:
-    """The mean of the middle half, with its interval: by bootstrap, of more than 10,000 runs by Tukey & McLaughlin.
+    """The mean of the middle half, with its interval: by bootstrap, of more than 2,000 runs by Tukey & McLaughlin.
 
     A quarter of the runs, rounded down, is cut off at each end. Tukey & McLaughlin 1963: standard error =
     s_w/(0.5*sqrt(n)), where s_w is the standard deviation once what was cut off has been moved to the cuts.

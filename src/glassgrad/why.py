@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassgrad.comparison import Contender, failed_last
+from glassgrad.comparison import Contender, failed_last, one_run
 from glassgrad.experiment import Experiment
 from glassgrad.locale import Text, text
 from glassgrad.method import method
@@ -103,10 +103,9 @@ def _look(experiment: Experiment, curve: NDArray[np.float64] | None) -> Mark | N
 
     curve: its mean errors at the checkpoints, where they were kept.
     """
-    from glassgrad.engines.torch import train
     from glassgrad.insight import answers, errors
 
-    record, task = train(experiment), method(experiment).task
+    record, task = one_run(experiment), method(experiment).task
     if record.status != "finished":
         return None if record.status.startswith("stopped") else ("diverged", "")
     domain = task.domain()
@@ -142,7 +141,7 @@ def _most_alike(runs: Runs, seen: Sequence[int], others: Sequence[int]) -> dict[
     """For each run that was not looked at the one, looked at, whose errors are most like its own."""
     with np.errstate(divide="ignore"):
         places = np.log(np.stack([failed_last(runs), runs.max_error.astype(np.float64)], axis=1) + 1e-30)
-    places = np.column_stack([places, 3.0 * (runs.solved_at > 0)])
+    places = np.column_stack([places, 0.5 * (runs.solved_at > 0)])
     known = places[list(seen)]
     return {i: seen[int(np.argmin(np.sum((known - places[i]) ** 2, axis=1)))] for i in others}
 

@@ -1,10 +1,10 @@
 """`glassgrad compare`: many runs of several experiments, as tables, JSON, pictures, CSV, Parquet."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glassgrad.cli.terminal import progress, tell, write
 from glassgrad.comparison import Comparison
@@ -14,10 +14,14 @@ from glassgrad.exports.runs import need_pyarrow
 from glassgrad.locale import say
 from glassgrad.plots import save
 from glassgrad.report.compare_json import compare_json
-from glassgrad.report.compare_text import compare_parts
+from glassgrad.report.compare_text import compare_parts, compare_text
 from glassgrad.why import Why
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 FORMATS = ("text", "json")
+NAME = "labels-and-reward"
 ENDINGS = {"--plot": (".png", ".svg", ".html"), "--csv": (".csv",), "--parquet": (".parquet",)}
 
 
@@ -25,7 +29,7 @@ def run(
     names: Sequence[str],
     *,
     vary: Sequence[str],
-    runs: int,
+    runs: int | None,
     why: bool,
     form: str,
     plot: str | None,
@@ -35,8 +39,24 @@ def run(
 ) -> None:
     """Train, compare, show; what cannot be written is refused before anything is trained."""
     _check(form, {"--plot": plot, "--csv": csv, "--parquet": parquet})
+    if NAME in names:
+        if len(names) > 1 or vary or why:
+            raise ExperimentError("compare.alone", name=NAME)
+        found = _labels_and_reward(runs, form, settings)
+    else:
+        found = _compare(names, vary, runs, why, form, settings)
+    for file, writer in ((plot, partial(save, found)), (csv, found.to_csv), (parquet, found.to_parquet)):
+        if file is not None:
+            writer(file)
+            tell(say("cli.written", file=file))
+
+
+def _compare(
+    names: Sequence[str], vary: Sequence[str], runs: int | None, why: bool, form: str, settings: dict[str, Any]
+) -> Comparison:
     with progress(say("compare.training")) as tick:
-        found = compared(*names, vary=list(vary) or None, runs=runs, progress=tick, **settings)
+        count = 1000 if runs is None else runs
+        found = compared(*names, vary=list(vary) or None, runs=count, progress=tick, **settings)
     causes: tuple[Why, ...] = ()
     if why:
         with progress(say("compare.looking")) as tick:
@@ -44,27 +64,35 @@ def run(
     if form == "json":
         write(json.dumps(compare_json(found, causes or None), ensure_ascii=False, allow_nan=False), None)
     else:
-        _print(found, causes)
-    for file, writer in ((plot, partial(save, found)), (csv, found.to_csv), (parquet, found.to_parquet)):
-        if file is not None:
-            writer(file)
-            tell(say("cli.written", file=file))
+        _out(compare_text(found, causes), compare_parts(found, causes))
+    return found
 
 
-def _print(found: Comparison, causes: Sequence[Why]) -> None:
-    """The tables: styled and as wide as the terminal, plain and 80 columns wide elsewhere."""
+def _labels_and_reward(runs: int | None, form: str, settings: dict[str, Any]) -> Comparison:
+    """The comparison that a lesson on labels and reward wants."""
+    from glassgrad.report.labels_and_reward import labels_and_reward, labels_and_reward_parts, labels_and_reward_text
+
+    with progress(say("compare.training")) as tick:
+        found = labels_and_reward(10_000 if runs is None else runs, progress=tick, **settings)
+    if form == "json":
+        write(json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False), None)
+    else:
+        _out(labels_and_reward_text(found), labels_and_reward_parts(found))
+    return found.comparison
+
+
+def _out(plain: str, parts: "Iterable[RenderableType]") -> None:
+    """Styled and as wide as the terminal; plain and 80 columns wide elsewhere."""
     import sys
 
     from rich.console import Console
 
     console = Console(highlight=False)
     if not console.is_terminal:
-        from glassgrad.report.compare_text import compare_text
-
-        sys.stdout.write(compare_text(found, causes) + "\n")
+        sys.stdout.write(plain + "\n")
         return
     console.width = max(console.width, 80)
-    for part in compare_parts(found, causes):
+    for part in parts:
         console.print(part)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from glassgrad import __version__
-from glassgrad.cli.settings import with_settings
+from glassgrad.cli.settings import narrow, with_settings
 from glassgrad.errors import GlassgradError
 from glassgrad.locale import LANGUAGES, Language, say, set_language
 
@@ -58,7 +58,7 @@ def _language_of(arguments: list[str]) -> None:
 def build() -> typer.Typer:
     """The commands with their help, in the language in force."""
     app = typer.Typer(
-        help=say("cli.about"),
+        help=narrow(say("cli.about"), 76),
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -73,10 +73,10 @@ def build() -> typer.Typer:
             print(f"glassgrad {__version__}")
             raise typer.Exit
 
-    app.command("demo", help=say("cli.demo"))(demo)
+    app.command("demo", help=say("cli.demo"))(_described(demo))
     app.command("watch", help=say("cli.watch"))(with_settings(_described(watch)))
     app.command("compare", help=say("cli.compare"))(with_settings(_described(compare)))
-    app.command("list", help=say("cli.list"))(list_)
+    app.command("list", help=say("cli.list"))(_described(list_))
     app.command("export", help=say("cli.export"))(with_settings(_described(export)))
     return app
 
@@ -88,7 +88,7 @@ def _described(command: Any) -> Any:
     signature = inspect.signature(command)
     for name, parameter in signature.parameters.items():
         for info in getattr(parameter.annotation, "__metadata__", ()):
-            info.help = say(f"option.{name}")
+            info.help = narrow(say(f"option.{name}"))
     return command
 
 
@@ -98,12 +98,12 @@ Out = Annotated[str | None, typer.Option("--out", metavar="FILE", show_default=F
 
 
 def demo(
-    out: Annotated[str, typer.Option("--out", metavar="FOLDER", help="")] = "demo",
+    folder: Annotated[str, typer.Option("--out", metavar="FOLDER")] = "demo",
 ) -> None:
     """Train the shipped experiments and show every number."""
     from glassgrad.cli.demo import run
 
-    run(out)
+    run(folder)
 
 
 def watch(
@@ -141,7 +141,7 @@ def watch(
 def compare(
     names: Annotated[list[str], typer.Argument(metavar="NAME|FILE.toml …")],
     vary: Annotated[list[str] | None, typer.Option("--vary", metavar="SETTING=V,V", show_default=False)] = None,
-    runs: Annotated[int, typer.Option("--runs", metavar="N")] = 1000,
+    runs: Annotated[int | None, typer.Option("--runs", metavar="N", show_default="1000")] = None,
     why: Annotated[bool, typer.Option("--why")] = False,
     format: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
     plot: Annotated[str | None, typer.Option("--plot", metavar="FILE.png|.svg|.html", show_default=False)] = None,

@@ -1,6 +1,8 @@
 """The settings of an experiment as options of the command line: one row each, used by every command that takes them."""
 
 import inspect
+import re
+import unicodedata
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
@@ -42,6 +44,20 @@ SETTINGS = (
 )
 
 
+def narrow(text: str, cells: int = 40) -> str:
+    """A help text broken into lines of at most so many cells, if it is Chinese: typer counts characters, not cells."""
+    lines, room, wide = [""], cells, 0
+    for piece in re.findall(r"[!-~]+|.", text):
+        width = sum(1 + (unicodedata.east_asian_width(sign) in "WF") for sign in piece)
+        wide += width > len(piece)
+        if width > room and piece not in "，。：；、）":
+            lines.append("")
+            room = cells
+        lines[-1] += piece
+        room -= width
+    return "\b\n" + "\n".join(map(str.strip, lines)) if wide and len(lines) > 1 else text
+
+
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command all settings as options; it receives those that were given as `settings`."""
 
@@ -58,7 +74,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
             annotation=Annotated[
                 row.type | None,
                 typer.Option(
-                    row.flag, metavar=row.metavar or None, help=say(f"option.{row.field}"), show_default=False
+                    row.flag, metavar=row.metavar or None, help=narrow(say(f"option.{row.field}")), show_default=False
                 ),
             ],
         )

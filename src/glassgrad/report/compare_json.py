@@ -1,9 +1,10 @@
 """A comparison as JSON: a list of rows."""
 
+import math
 from typing import Any
 
 from glassgrad.comparison import Camp, Comparison, Row
-from glassgrad.report.watch_json import finite
+from glassgrad.locale import Text
 from glassgrad.statistics import Interval
 from glassgrad.why import Why
 
@@ -13,7 +14,7 @@ def compare_json(comparison: Comparison, causes: tuple[Why, ...] | None = None) 
     found = [_row(row) for row in comparison.rows]
     for row, why in zip(found, causes or (), strict=bool(causes)):
         row["why"] = [cause.to_json() for cause in why.causes]
-    return finite(found)  # type: ignore[no-any-return]
+    return [{key: _plain(value) for key, value in row.items()} for row in found]
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -55,3 +56,14 @@ def _camp(camp: Camp) -> dict[str, Any]:
         "answer": camp.answer,
         "seed": camp.seed,
     }
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: None for what is not finite. (That of a watched run would load PyTorch first.)"""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Text):
+        return value._asdict()
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value

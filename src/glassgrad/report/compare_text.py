@@ -47,7 +47,9 @@ def compare_parts(comparison: Comparison, causes: Sequence[Why] = ()) -> "Iterat
     for why in causes:
         yield from _why(why)
     yield ""
-    yield Text(_next(comparison, causes), style="dim")
+    sentence, command = _next(comparison, causes)
+    yield Text(sentence, style="dim")
+    yield Text(f"  {command}", no_wrap=True, overflow="ignore")
 
 
 def title(comparison: Comparison) -> str:
@@ -167,16 +169,16 @@ def _why(why: Why) -> "Iterator[RenderableType]":
         yield Text(say("why.looked_at", count=why.looked_at), style="dim")
 
 
-def _next(comparison: Comparison, causes: Sequence[Why]) -> str:
-    """A run that failed, to be watched; or one that did not, where none failed."""
+def _next(comparison: Comparison, causes: Sequence[Why]) -> tuple[str, str]:
+    """What to do next, and its command: a run that failed, to be watched; or one that did not, where none failed."""
     for why in causes:
         if why.causes:
-            return say("compare.next_watch", command=why.contender.command(why.causes[0].seed))
+            return say("compare.next_watch"), why.contender.command(why.causes[0].seed)
     for contender, runs in zip(comparison.contenders, comparison.runs, strict=True):
         failed = runs.seeds[~runs.solved]
         if len(failed):
-            return say("compare.next_why", command=contender.command(int(failed[0])))
-    return say("compare.next_watch", command=comparison.contenders[0].command(int(comparison.runs[0].seeds[0])))
+            return say("compare.next_watch" if causes else "compare.next_why"), contender.command(int(failed[0]))
+    return say("compare.next_watch"), comparison.contenders[0].command(int(comparison.runs[0].seeds[0]))
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -1,0 +1,122 @@
+"""From the output to the loss: the lines of policy, reward and objective, or PyTorch's own criterion."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from glassgrad.draws import Floats
+from glassgrad.engines.torch.net import resolve
+from glassgrad.formula.evaluate import evaluate, evaluate_torch
+from glassgrad.formula.lines import Line
+from glassgrad.formula.tree import symbols
+from glassgrad.method import Method
+
+
+@dataclass
+class Batch:
+    """What one step sees: tensors for PyTorch, and the same numbers in doubles for what is only observed."""
+
+    x: Tensor
+    t: Tensor
+    inputs: Floats
+    truth: Floats
+    noise: Floats | None = None
+    uniform: Floats | None = None
+    mask: Mapping[int, Tensor] = field(default_factory=dict)
+
+
+class Objective:
+    """From the output to the loss: the lines of policy, reward and objective, or PyTorch's own criterion."""
+
+    def __init__(self, of: Method, dtype: torch.dtype) -> None:
+        self.of, self.dtype = of, dtype
+        row = of.pieces["objective"]
+        plain = row.torch is not None and "reward" not in of.pieces
+        self.criterion = resolve(row.torch)(**row.torch.arguments(row.numbers)) if plain and row.torch else None
+        self.weights = of.regulariser
+
+    def loss(
+        self,
+        o: Tensor,
+        batch: Batch,
+        step: int,
+        states: dict[str, float],
+        seen: dict[str, Any],
+        weights: list[Tensor],
+    ) -> Tensor:
+        """L, with autograd's graph behind it; `states` moves on, `seen` receives every line's value."""
+        if self.criterion is not None:
+            value: Tensor = self.criterion(o, batch.t)
+        else:
+            self.run(o, batch, step, states, seen)
+            value = seen["objective"].mean()
+        if self.weights is not None:
+            for weight in weights:
+                share = evaluate_torch(self.weights.tree, {"w": weight, **self.weights.numbers}, self.dtype)
+                value = value + (share + torch.zeros_like(weight)).sum()
+        return value
+
+    def run(self, o: Tensor, batch: Batch, step: int, states: dict[str, float], seen: dict[str, Any]) -> None:
+        """All lines in order: tensors where a derivative may pass, Python's doubles where a number is only observed."""
+        exact: dict[str, Any] = {
+            **self.of.numbers,
+            **states,
+            **named_inputs(batch.inputs),
+            "t": batch.truth,
+            "step": float(step),
+        }
+        values: dict[str, Any] = {
+            **self.of.numbers,
+            **states,
+            "o": o,
+            "t": batch.t,
+            "step": float(step),
+            **{name: batch.x[:, i : i + 1] for i, name in enumerate(named_inputs(batch.inputs))},
+        }
+        for name, drawn in (("noise", batch.noise), ("uniform", batch.uniform)):
+            if drawn is not None:
+                exact[name] = drawn
+                values[name] = torch.tensor(drawn, dtype=self.dtype).unsqueeze(1)
+        for line in self.of.program.lines:
+            self.line(line, values, exact)
+        states.update({name: _number(values[self.of.program.latest[name]]) for name in states})
+        seen.update(values)
+        seen["objective"] = values["objective"] + torch.zeros_like(o)
+        if "reward" in values:
+            seen["reward_mean"] = (
+                float(np.mean(exact["reward"])) if "reward" in exact else values["reward"].mean().item()
+            )
+
+    def line(self, line: Line, values: dict[str, Any], exact: dict[str, Any]) -> None:
+        """One line: the observed reward, and what hangs on it for the step, in doubles; all else as tensors."""
+        read = symbols(line.tree)
+        if line.name == "reward" and self.of.observed:
+            known = {name: exact[name] if name in exact else _doubles(values[name]) for name in read}
+            exact["reward"] = np.broadcast_to(evaluate(line.tree, known), np.shape(exact["t"]))
+            values["reward"] = torch.tensor(exact["reward"], dtype=self.dtype).unsqueeze(1)
+        elif line.level == "step" and all(name in exact for name in read):
+            values[line.name] = exact[line.name] = float(evaluate(line.tree, exact))
+        else:
+            values[line.name] = evaluate_torch(line.tree, values, self.dtype)
+
+
+def named_inputs(inputs: Floats) -> dict[str, Floats]:
+    """The columns of inputs as x1, x2, …"""
+    return {f"x{i + 1}": inputs[:, i] for i in range(inputs.shape[1])}
+
+
+def first_states(of: Method) -> dict[str, float]:
+    """The objective's own states before the first step."""
+    return {name: float(evaluate(tree, {})) for name, tree in of.program.states.items()}
+
+
+def _number(value: Any) -> float:
+    return float(value.detach()) if isinstance(value, Tensor) else float(value)
+
+
+def _doubles(value: Any) -> Any:
+    return value.detach().double().numpy()[:, 0] if isinstance(value, Tensor) and value.dim() == 2 else _number(value)

@@ -1,0 +1,236 @@
+"""The compiled engine: the torch engine's numbers, whatever the company, from kernels that are compiled once."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from glassgrad.draws import normals
+from glassgrad.engines.compiled import cache, many, streams, train_many, train_one
+from glassgrad.engines.torch import train
+from glassgrad.errors import ExperimentError
+from glassgrad.experiment import Experiment
+from glassgrad.record import Record
+from glassgrad.runs import train_slowly
+from glassgrad.tables.activations import ACTIVATIONS
+from glassgrad.tables.experiments import EXPERIMENTS, shipped
+from glassgrad.tables.objectives import OBJECTIVES
+from glassgrad.tables.optimizers import OPTIMIZERS
+
+SMALL = shipped("add").change(samples=40, steps=20, network=(2, 3, 1))
+FREE = {"single": 1e-4, "double": 1e-10}  # over 50 steps; after that training is chaotic
+SEEDS = (0, 5, 2**32 - 1)
+
+
+def distance(ours: Record, theirs: Record) -> float:
+    """The largest difference of any parameter at any step, by the largest parameter."""
+    largest = max(float(np.abs(values).max()) for values in theirs.parameters.values())
+    gaps = (float(np.abs(ours.parameters[name] - values).max()) for name, values in theirs.parameters.items())
+    return max(gaps) / largest
+
+
+def check_equal(experiment: Experiment) -> None:
+    """Both engines start from the same bits and stay together.
+
+    Raises:
+        AssertionError: they do not.
+    """
+    ours, theirs = train_one(experiment), train(experiment)
+    assert ours.steps == theirs.steps
+    for name, values in theirs.parameters.items():
+        assert np.array_equal(ours.parameters[name][0], values[0]), f"{experiment.name}: {name} starts elsewhere"
+    gap = distance(ours, theirs)
+    assert gap <= FREE[experiment.precision], f"{experiment.name}: {gap}"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_both_twisters_and_philox_are_those_of_the_host(seed: int) -> None:
+    state = np.zeros(625, np.uint32)
+    streams.seed_twister(state, seed)
+    ours = [streams.randint(state, 9) for _ in range(3000)]
+    assert ours == np.random.RandomState(seed).randint(0, 10, 3000).tolist()
+    streams.seed_twister(state, seed)
+    drawn = np.empty(3000, np.float32)
+    streams.torch_uniform(state, 0.7071067811865476, drawn)
+    theirs = torch.empty(3000).uniform_(
+        -0.7071067811865476, 0.7071067811865476, generator=torch.Generator().manual_seed(seed)
+    )
+    assert np.array_equal(drawn, theirs.numpy())
+    noise = np.empty(100)
+    key = many.keys(np.array([seed], np.uint32))[0]
+    streams.normals(key[0], key[1], 7, noise)
+    np.testing.assert_allclose(noise, normals(seed, "noise", np.array([7]), 100)[0, :, 0], rtol=1e-14)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(EXPERIMENTS))
+def test_shipped_experiments_run_as_on_the_torch_engine(name: str) -> None:
+    experiment = shipped(name).change(steps=50)
+    for seed in (1, 2**31 + 7):
+        check_equal(experiment.change(seed=seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["add", "add-reinforce", "choose"])
+def test_double_precision_agrees_closely(name: str) -> None:
+    check_equal(shipped(name).change(steps=50, precision="double", seed=3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(ACTIVATIONS) - {"linear", "relu"}))
+def test_every_activation_agrees(name: str) -> None:
+    check_equal(SMALL.change(name=name, activation=name, precision="double"))
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "softplus"])
+def test_vector_arithmetic_is_right_in_single_precision(name: str) -> None:
+    check_equal(SMALL.change(name=name, activation=name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(OPTIMIZERS) - {"adam"}))
+def test_every_optimizer_agrees(name: str) -> None:
+    check_equal(SMALL.change(name=name, optimizer=f"{name}(lr=0.01)", precision="double"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(OBJECTIVES) - {"mse"}))
+def test_every_objective_agrees(name: str) -> None:
+    settings: dict[str, Any] = {"reward": None}
+    if name in ("reward", "log_output", "reinforce", "reinforce_baseline"):
+        settings = {"reward": "distance"}
+    if name == "log_output":
+        settings["output_activation"] = "softplus"
+    if name.startswith("reinforce"):
+        settings["policy"] = "gaussian"
+    check_equal(SMALL.change(name=name, objective=name, precision="double", **settings))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"regulariser": "l1(0.01)", "clip": 0.5},
+        {"dropout": 0.2, "batch": 16},
+        {"network": (2, 70, 1), "regulariser": "l2(0.01)", "clip": 0.5, "dropout": 0.1},
+        {"network": (2, 9, 7, 1), "activation": "tanh", "batch": 7},
+        {"objective": "log(1 + (o - t)**2)", "optimizer": "state m = 0; m = 0.8*m + g; w = w - 0.01*m/(1 + abs(m))"},
+        {"init": "xavier"},
+        {"init": "he", "fresh": True},
+    ],
+    ids=str,
+)
+def test_everything_else_agrees(settings: dict[str, Any]) -> None:
+    check_equal(SMALL.change(precision="double", **settings))
+
+
+def test_a_run_is_the_same_alone_and_in_company() -> None:
+    experiment = shipped("knob")
+    company = train_many(experiment, range(300))
+    for seeds, threads in (([7], 1), ([7, 3], 1), (range(299, -1, -1), 2)):
+        found = train_many(experiment, seeds, threads=threads)
+        places = [int(seed) for seed in seeds]
+        assert np.array_equal(found.mean_error, company.mean_error[places])
+        assert np.array_equal(found.solved_at, company.solved_at[places])
+
+
+def test_many_runs_are_judged_as_one_by_one() -> None:
+    """The tables agree for each seed: errors within rounding, the rest exactly."""
+    experiment = shipped("knob").change(steps=20)
+    fast, slow = train_many(experiment, range(12)), train_slowly(experiment, range(12))
+    np.testing.assert_allclose(fast.mean_error, slow.mean_error, atol=1e-5)
+    np.testing.assert_allclose(fast.curves, slow.curves, atol=1e-5)
+    for name in ("solved", "solved_at", "diverged_at", "dead", "checkpoints", "seeds"):
+        assert np.array_equal(getattr(fast, name), getattr(slow, name)), name
+
+
+def test_distinct_questions_by_count_are_the_same_mathematics() -> None:
+    experiment = shipped("add").change(steps=50)
+    by_count, one_by_one = (train_many(experiment, range(8), distinct=choice) for choice in (True, False))
+    np.testing.assert_allclose(by_count.mean_error, one_by_one.mean_error, rtol=1e-3)
+
+
+def test_a_run_that_diverges_is_a_result_and_the_others_go_on() -> None:
+    found = train_many(shipped("knob").change(steps=1000), range(40))
+    falling = found.diverged_at > 0
+    assert 0 < falling.sum() < 40
+    assert np.all((found.diverged_at[falling] > 380) & (found.diverged_at[falling] < 460))
+    assert not found.solved[falling].any()
+    assert np.isfinite(found.mean_error[~falling]).all()
+
+
+def test_ctrl_c_keeps_what_is_finished() -> None:
+    def interrupt(done: int, runs: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    found = train_many(shipped("knob"), range(100_000), interrupt)
+    assert 0 < len(found) < 100_000
+    assert np.array_equal(found.seeds, np.arange(len(found)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"activation": "param p = 0.25; where(z > 0, z, p*z)"}, "param"),
+        ({"optimizer": "w = w - 0.1*g/(1 + norm(g))"}, "norm"),
+        ({"objective": "(o - t)**2 - mean(o)"}, "mean_o"),
+        ({"objective": "(o - t)**2 + max(o)"}, "max_o"),
+    ],
+)
+def test_what_it_cannot_run_is_refused_by_name(settings: dict[str, str], named: str) -> None:
+    with pytest.raises(ExperimentError) as caught:
+        train_many(SMALL.change(**settings), range(3))
+    assert named in str(caught.value)
+
+
+def test_a_changed_number_compiles_nothing() -> None:
+    first = many.plan(shipped("knob"))
+    many.compile_(first)
+    changed = shipped("knob").change(seed=9, steps=7, optimizer="adam(lr=0.3, beta1=0.5)", precision="single")
+    second = many.plan(changed)
+    assert second.module is first.module
+    train_many(changed, range(5))
+    assert len(first.module.run_block.signatures) <= 1  # none where it came from the disk
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["truncate", "flip", "unsealed", "garbage", "source"])
+def test_a_damaged_cache_only_costs_a_compilation(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each kind of damage is noticed; what is loaded is a kernel that was compiled again."""
+    monkeypatch.setenv("GLASSGRAD_CACHE", str(tmp_path))
+    source = cache_source()
+    place = tmp_path / f"glassgrad_kernel_{cache.key(source)}"
+    module = cache.load(source)
+    assert module.twice(3.0) == 6.0
+    cache.seal(module)
+    assert cache.sound(place, source)
+    spoil(place, damage)
+    assert not cache.sound(place, source)
+    monkeypatch.delitem(__import__("sys").modules, module.__name__)
+    assert cache.load(source).twice(3.0) == 6.0
+
+
+def cache_source() -> str:
+    return "from numba import njit\n\n@njit(cache=True)\ndef twice(x):\n    return x + x\n"
+
+
+def spoil(place: Path, damage: str) -> None:
+    """Damage a kernel's folder in one way."""
+    binary = next(place.rglob("*.nbc"))
+    content = binary.read_bytes()
+    if damage == "truncate":
+        binary.write_bytes(content[: len(content) // 2])
+    elif damage == "flip":
+        middle = len(content) // 2
+        binary.write_bytes(content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :])
+    elif damage == "unsealed":
+        (place / cache.MANIFEST).unlink()
+    elif damage == "garbage":
+        (place / cache.MANIFEST).write_text("[1, 2", encoding="utf-8")
+    else:
+        (place / "kernel.py").write_text("raise SystemExit\n", encoding="utf-8")
