@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     kept = what.add_parser("tables", help="print the tables of a JSON file once more")
     kept.add_argument("file", type=Path)
     grown = what.add_parser("growth", help="only how cost grows with runs, units, samples, steps")
-    grown.add_argument("--budget", type=float, default=150, help="skip points that would take more seconds")
+    grown.add_argument("--budget", type=float, default=300, help="skip points that would take more seconds")
     for each in (everything, grown):
         each.add_argument("--json", type=Path, help="the file to write")
         each.add_argument("--quick", action="store_true", help="within two minutes")

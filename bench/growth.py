@@ -15,6 +15,7 @@ AXES: dict[str, tuple[int, ...]] = {
     "steps": (10, 100, 1_000, 10_000, 100_000),
 }
 RUNS = {"units": 128, "samples": 1_000, "steps": 1_000}  # of the axes other than runs
+NOTHING = {"seconds": None, "peak_memory_mib": None}
 
 
 def experiment_of(axis: str, value: int) -> tuple[int, dict[str, Any]]:
@@ -49,17 +50,17 @@ def peak_memory() -> float | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def expected(axis: str, values: list[tuple[int, float]], value: int) -> float:
-    """Seconds that a point will take, from the last one: as if cost grew with the value.
+def expected(known: list[tuple[int, float]], value: int) -> float:
+    """Seconds that a point will take, on the line through the last two (value, seconds); 0 where there are fewer.
 
     Example:
-        >>> expected("runs", [(1000, 2.0)], 10000)
-        20.0
+        >>> expected([(10, 1.0), (110, 2.0)], 1110)
+        12.0
     """
-    if not values:
+    if len(known) < 2:
         return 0.0
-    last, seconds = values[-1]
-    return seconds * value / last
+    (first, before), (last, seconds) = known[-2:]
+    return seconds + max(0.0, seconds - before) / (last - first) * (value - last)
 
 
 def measure(budget: float, tell: Callable[[str], None], quick: bool = False) -> list[dict[str, Any]]:
@@ -74,15 +75,15 @@ def measure(budget: float, tell: Callable[[str], None], quick: bool = False) -> 
         known: list[tuple[int, float]] = []
         for value in values[:: 2 if quick else 1]:
             entry: dict[str, Any] = {"axis": axis, "value": value, "runs": experiment_of(axis, value)[0]}
-            guess = expected(axis, known, value)
+            guess = expected(known, value)
             if guess > budget:
-                entry |= {"seconds": None, "peak_memory_mib": None, "skipped": f"expected to take {guess:.0f} s"}
+                entry |= {**NOTHING, "skipped": f"expected to take {guess:.0f} s", "expected_seconds": guess}
             else:
                 tell(f"growth: {axis} {value}")
                 try:
                     entry |= piece("growth", axis, value)
                     known.append((value, entry["seconds"]))
                 except Failed as failure:
-                    entry |= {"seconds": None, "peak_memory_mib": None, "skipped": str(failure)}
+                    entry |= {**NOTHING, "skipped": str(failure)}
             found.append(entry)
     return found

@@ -70,10 +70,18 @@ def growth(found: dict[str, Any], words: Words) -> list[Row]:
     """Time and memory, point by point."""
     rows: list[Row] = [words.growth]
     for each in found["growth"]:
-        seconds = number(each["seconds"]) if each["seconds"] is not None else f"{words.skipped}: {each['skipped']}"
-        rows.append((words.axes[each["axis"]], f"{each['value']:,}", f"{each['runs']:,}", seconds,
+        rows.append((words.axes[each["axis"]], f"{each['value']:,}", f"{each['runs']:,}", took(each, words),
                      number(each["peak_memory_mib"])))  # fmt: skip
     return rows
+
+
+def took(point: dict[str, Any], words: Words) -> str:
+    """The seconds of a point, or why there are none."""
+    if point["seconds"] is not None:
+        return number(point["seconds"])
+    if "expected_seconds" in point:
+        return words.expected.format(number(point["expected_seconds"]))
+    return f"{words.skipped}: {point['skipped']}"
 
 
 def shipped(found: dict[str, Any], words: Words) -> list[Row]:

@@ -41,7 +41,7 @@ def measure(quick: bool, tell: Callable[[str], None], only: tuple[str, ...] = SP
         "fma_fraction": fraction(rate, peak.get("gflops"), 100),
         "reinforce": learned.get("rate"),
         "sb3_a2c": sb3.get("rate"),
-        "growth": growth.measure(2 if quick else 150, tell, quick),
+        "growth": growth.measure(2 if quick else 300, tell, quick),
         "details": {
             "machine": description(),
             "quick": quick,

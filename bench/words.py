@@ -19,6 +19,7 @@ class Words:
     peak: str
     fraction: str
     skipped: str
+    expected: str
 
 
 ENGLISH = Words(
@@ -44,6 +45,7 @@ ENGLISH = Words(
     peak="measured peak {} GFLOP/s (one core {})",
     fraction="reached {}",
     skipped="skipped",
+    expected="skipped: about {} s",
 )
 
 CHINESE = Words(
@@ -69,6 +71,7 @@ CHINESE = Words(
     peak="实测峰值 {} GFLOP/s（单核 {}）",
     fraction="达到 {}",
     skipped="略过",
+    expected="略过：约需 {} 秒",
 )
 
 

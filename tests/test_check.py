@@ -208,6 +208,14 @@ def test_the_measure_is_relative_to_the_scale() -> None:
     assert differences(np.inf, 1.0, 1.0, 0.0) == np.inf
 
 
+def test_a_mean_over_very_many_samples_may_round_more_but_never_as_much_as_an_error_that_is_planted() -> None:
+    allowed = [Check("single", samples=samples).tolerance for samples in (1, 1000, 2000, 20_000, 1_000_000)]
+    assert allowed == pytest.approx([1e-5, 1e-5, 1e-5, 1e-4, 4e-4])
+    experiment = small("add-linear", samples=50_000, steps=1)
+    assert checked(experiment).passed
+    assert not checked(experiment, plant="dW1").passed
+
+
 def test_a_formula_counts_as_checked_only_where_its_terms_do_not_cancel() -> None:
     result = Check("single")
     result.add("f", "f_1", 1, np.array([0.05, 0.0]), np.array([0.05, 0.0]), np.array([1.0, 0.0]))

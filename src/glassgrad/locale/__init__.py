@@ -32,9 +32,7 @@ class Text(NamedTuple):
 
 
 def _fill(text: str, language: Language, values: dict[str, object]) -> str:
-    return text.format(
-        **{key: getattr(v, language) if isinstance(v, Text) else v for key, v in values.items()}
-    )
+    return text.format(**{key: getattr(v, language) if isinstance(v, Text) else v for key, v in values.items()})
 
 
 def default_language() -> Language:

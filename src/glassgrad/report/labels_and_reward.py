@@ -136,6 +136,7 @@ def labels_and_reward_parts(found: LabelsAndReward) -> "Iterator[RenderableType]
         yield Styled("  " + say("labels.knows", what=_said(entry.knows)), style="dim")
     yield ""
     yield _table(found)
+    yield ""
     yield Styled(say("labels.legend", runs=OUTSIDE), style="dim")
 
 

@@ -36,10 +36,7 @@ def sigmoid(x):
 
 @inline
 def softplus(x):
-    e = exp(-abs(x))
-    u = F(1) + e
-    tail = e if u == F(1) else log(u) * e / (u - F(1))
-    return x if x > F(20) else relu(x) + tail
+    return x if x > F(20) else relu(x) + log1p(exp(-abs(x)))
 
 @inline
 def sqrt(x):
@@ -116,6 +113,18 @@ def log(x):
     return x if (x != x or x == F(np.inf)) else found
 
 @inline
+def log1p(e):
+    s = e / (F(2) + e)  # log(1 + e) = 2 atanh(s), 0 <= s <= 1/3
+    z = s * s
+    p = F(2.0 / 13.0)
+    p = p * z + F(2.0 / 11.0)
+    p = p * z + F(2.0 / 9.0)
+    p = p * z + F(2.0 / 7.0)
+    p = p * z + F(2.0 / 5.0)
+    p = p * z + F(2.0 / 3.0)
+    return s * (p * z + F(2))
+
+@inline
 def tanh(x):
     a = abs(x)
     z = x * x
@@ -140,6 +149,10 @@ def exp(x):
 @inline
 def log(x):
     return np.log(x)
+
+@inline
+def log1p(e):
+    return math.log1p(e)
 
 @inline
 def tanh(x):

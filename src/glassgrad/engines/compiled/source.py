@@ -241,7 +241,8 @@ class Body:
             if name in whole:
                 yield f"{name} = {name.upper()}[q]"
         for i, name in enumerate(self.keeps):
-            yield f"{name} = KEEP[{i}, q]"
+            if name in whole:
+                yield f"{name} = KEEP[{i}, q]"
 
     def evaluation(self) -> str:
         """def evaluation(sizes, P, X, T, H, OUT): OUT[0] mean error, OUT[1] largest error, OUT[2] units that stay 0."""
