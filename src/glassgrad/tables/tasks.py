@@ -20,7 +20,7 @@ TASKS = {
              reading=Text("the sum or the difference, as the third input says",
                           "求和还是求差，由第三个输入决定")),
         Task("choose", (Draw(("x1",), "integers", 0, 9), Draw(("x2",), "integers", 1, 9), _HIDDEN_SIGN),
-             ("x1", "x2", "x1 + s*x2"), "[x3 == x1 + x2]", "{x1} ? {x2} = {x3}",
+             ("x1", "x2", "x1 + s*x2"), "[x3 == x1 + x2]", "plus({x1}, {x2}, {x3})",
              ((5, 3, 8), (5, 3, 2), (9, 9, 0)),
              reading=Text("which operation gives this result: + (1) or - (0)?",
                           "哪种运算得到这个结果：+（1）还是 -（0）？")),
