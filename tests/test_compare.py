@@ -326,7 +326,7 @@ def test_pictures_are_the_same_each_time(knob: Comparison) -> None:
 def test_chinese_pictures_need_a_font(knob: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
     set_language("zh")
     monkeypatch.setattr(plots, "CHINESE", ())
-    with plots._style() as words:
+    with plots.style() as words:
         assert words("step_axis") == "step"
     plots.figure(knob)
 

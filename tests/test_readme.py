@@ -192,8 +192,9 @@ def test_the_python_of_a_page_runs(page: str, language: Language) -> None:
 
 
 def test_importing_a_module_does_not_hide_the_function_of_its_name() -> None:
-    for name in ("watch", "export"):
-        assert isinstance(importlib.import_module(f"glassgrad.{name}"), ModuleType)
+    for module in ("watched", "exports", "comparison"):
+        assert isinstance(importlib.import_module(f"glassgrad.{module}"), ModuleType)
+    for name in ("watch", "export", "compare", "demo", "list"):
         assert not isinstance(getattr(glassgrad, name), ModuleType)
 
 

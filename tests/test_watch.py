@@ -396,3 +396,11 @@ def test_what_modules_are_imported_first_does_not_matter() -> None:
     assert callable(gg.watch)
     assert callable(gg.export)
     assert isinstance(gg.Watch, type)
+
+
+def test_a_run_is_drawn_with_one_call(tmp_path: Path) -> None:
+    file = tmp_path / "run.svg"
+    figure = gg.watch("knob", steps=20).plot(str(file))
+    assert [len(axes.lines) for axes in figure.axes] == [1, 1]
+    assert file.read_text(encoding="utf-8").startswith("<?xml")
+    assert len(gg.watch("add-linear", steps=5).plot().axes) == 1

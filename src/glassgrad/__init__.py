@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from glassgrad.formula import derivative, latex, parse, show
     from glassgrad.locale import set_language
     from glassgrad.record import Record
+    from glassgrad.report.demo import demo
     from glassgrad.report.shelf import shelf as list
     from glassgrad.watched import Watch, watch
 
@@ -32,6 +33,7 @@ _HOMES = {
     "FormulaError": "errors",
     "GlassgradError": "errors",
     "Experiment": "experiment",
+    "demo": "report.demo",
     "export": "exports",
     "derivative": "formula",
     "latex": "formula",
@@ -54,6 +56,7 @@ __all__ = [
     "Record",
     "Watch",
     "compare",
+    "demo",
     "derivative",
     "export",
     "latex",

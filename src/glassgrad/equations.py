@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.draws import Floats
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate, evaluate_with_scale
-from glassgrad.formula.functions import AGGREGATES
+from glassgrad.formula.functions import AGGREGATES, COMPARISONS
 from glassgrad.formula.latex import latex, latex_name
 from glassgrad.formula.lines import Line
+from glassgrad.formula.simplify import multiply
 from glassgrad.formula.text import number_text, show
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, replace, substitute, symbols
 from glassgrad.method import Method, method
@@ -27,6 +27,7 @@ from glassgrad.steps import Quantity, Section, quantities, update_name
 MOST = 10_000  # equations in one report
 ROUNDING = {"single": 1e-6, "double": 1e-14}
 LARGEST_SHARES = 5
+COMPARING = {row.name for row in COMPARISONS}
 PLANTED = 5e-4  # the error that can be planted, to see the check catch it
 
 
@@ -149,7 +150,8 @@ def _folded(tree: Tree, settings: Mapping[str, Any]) -> Tree:
     """Parts that read nothing but settings, as numbers: 1 - beta1 is computed in doubles everywhere."""
 
     def change(part: Tree) -> Tree | None:
-        if isinstance(part, Number) or not set(symbols(part)) <= set(settings):
+        comparison = isinstance(part, Apply) and part.function in COMPARING  # a condition is no number
+        if comparison or isinstance(part, Number) or not set(symbols(part)) <= set(settings):
             return None
         return Number(float(evaluate(part, settings)))
 
@@ -381,7 +383,6 @@ def chain_of(step: Step, parameter: str) -> Equation:
 
 def _flattened(tree: Tree) -> Tree:
     """A product of products as one product."""
-    from glassgrad.formula.simplify import multiply
 
     def change(part: Tree) -> Tree | None:
         if isinstance(part, Apply) and part.function == "*":
@@ -389,6 +390,3 @@ def _flattened(tree: Tree) -> Tree:
         return None
 
     return replace(tree, change)
-
-
-Values = Mapping[str, Floats]

@@ -64,8 +64,11 @@ def _activated(formula: Formula, layer: int, parameters: Parameters, z: Floats) 
     return np.array(np.broadcast_to(value, z.shape))
 
 
-def answers(experiment: Experiment, parameters: Parameters, inputs: Floats) -> Floats:
-    """What the network answers, shape (n,): the policy without chance (noise 0, uniform 0.5)."""
+def answers(experiment: Experiment, parameters: Parameters, inputs: Floats, output: Floats | None = None) -> Floats:
+    """What the network answers, shape (n,): the policy without chance (noise 0, uniform 0.5).
+
+    output: the network's output where it is known already, as PyTorch has it.
+    """
     of = method(experiment)
     values: dict[str, Any] = {
         **of.numbers,
@@ -73,7 +76,7 @@ def answers(experiment: Experiment, parameters: Parameters, inputs: Floats) -> F
         "uniform": 0.5,
         "step": 1.0,
         "t": of.task.true(inputs),
-        "o": forward(experiment, parameters, inputs)["o"],
+        "o": forward(experiment, parameters, inputs)["o"] if output is None else output,
         **{name: inputs[:, i] for i, name in enumerate(of.task.names)},
     }
     for line in of.program.lines:

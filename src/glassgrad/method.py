@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from glassgrad.draws import Floats
 from glassgrad.errors import ExperimentError, FormulaError
 from glassgrad.experiment import Experiment
 from glassgrad.formula.adjoint import adjoints
-from glassgrad.formula.evaluate import evaluate
+from glassgrad.formula.evaluate import evaluate, is_aggregate
 from glassgrad.formula.lines import Level, Line, Program, read_lines, read_params, reads, split_lines
 from glassgrad.formula.parser import parse
-from glassgrad.formula.tree import Number, Symbol, Tree, substitute, symbols
+from glassgrad.formula.tree import Apply, Number, Symbol, Tree, substitute, symbols, walk
 from glassgrad.locale import Text, text
 from glassgrad.network import Network
 from glassgrad.table_file import read_table
@@ -25,7 +25,7 @@ from glassgrad.tables.optimizers import OPTIMIZERS, optimizer
 from glassgrad.tables.policies import POLICIES
 from glassgrad.tables.regularisers import REGULARISERS
 from glassgrad.tables.rewards import REWARDS
-from glassgrad.tables.row import Row, Table, find
+from glassgrad.tables.row import Row, Table, find, unknown
 from glassgrad.tables.tasks import TASKS
 from glassgrad.task import Task
 
@@ -154,11 +154,7 @@ def _method(experiment: Experiment, written: int | None) -> Method:
 
 def task_of(experiment: Experiment) -> Task:
     """The task that is learned, with the experiment's own truth or data in place."""
-    from dataclasses import replace
-
     if experiment.task not in TASKS:
-        from glassgrad.tables.row import unknown
-
         raise unknown("task", experiment.task, TASKS)
     task = TASKS[experiment.task]
     if experiment.data is not None:
@@ -181,7 +177,7 @@ def task_of(experiment: Experiment) -> Task:
         )
     if experiment.truth is not None:
         try:
-            parse(experiment.truth, task.names)
+            _plain(parse(experiment.truth, task.names), experiment.truth)
         except FormulaError as error:
             raise error.within("truth") from None
         template = task.template if experiment.data else ", ".join(f"{{{name}}}" for name in task.names)
@@ -204,8 +200,19 @@ def _pieces(experiment: Experiment, notes: list[Text]) -> dict[str, Row]:
     pieces = {"policy": _defaulted("policy", _row("policy", POLICIES, experiment.policy), notes)}
     if experiment.reward is not None:
         pieces["reward"] = _row("reward", REWARDS, experiment.reward)
-    pieces["objective"] = _row("objective", OBJECTIVES, experiment.objective)
+    pieces["objective"] = _with_baseline(_row("objective", OBJECTIVES, experiment.objective), notes)
     return pieces
+
+
+def _with_baseline(row: Row, notes: list[Text]) -> Row:
+    """An own objective that reads a baseline without assigning one gets the running mean, and a note says so."""
+    lines = split_lines(row.formula)
+    assigned = {re.sub(r"^state\s+", "", line).split("=")[0].strip() for line in lines if "=" in line}
+    if not row.own or "baseline" in assigned or not any("baseline" in symbols_of(line) for line in lines):
+        return row
+    usual = "baseline = 0.9*baseline + 0.1*mean(reward)"
+    notes.append(text("experiment.default_baseline", line=usual))
+    return replace(row, formula="; ".join(("state baseline = 0", *_named(row.formula, "objective"), usual)))
 
 
 def _row(kind: str, rows: Table, asked: str) -> Row:
@@ -215,8 +222,6 @@ def _row(kind: str, rows: Table, asked: str) -> Row:
 
 def _defaulted(kind: str, row: Row, notes: list[Text]) -> Row:
     """An own policy or optimizer that reads sigma or lr without setting it gets a usual value, and a note says so."""
-    from dataclasses import replace
-
     if not row.own:
         return row
     assigned = {line.split("=")[0].strip() for line in split_lines(row.formula)}
@@ -243,9 +248,21 @@ def _formula(kind: str, rows: Table, asked: str, names: tuple[str, ...]) -> Form
         taken = next((name for name in learned if name in _TAKEN or not name.isalpha()), None)
         if taken:
             raise FormulaError("formula.param_name", formula=formula, position=1, name=taken)
-        return Formula(row, parse(formula, (*names, *row.numbers, *learned)), learned)
+        return Formula(row, _plain(parse(formula, (*names, *row.numbers, *learned)), formula), learned)
     except FormulaError as error:
         raise error.within(kind) from None
+
+
+def _plain(tree: Tree, formula: str) -> Tree:
+    """A formula that stands for one question, or one weight, alone.
+
+    Raises:
+        FormulaError: it reads all samples, as mean(…) does.
+    """
+    found = next((part for part in walk(tree) if is_aggregate(part)), None)
+    if isinstance(found, Apply):
+        raise FormulaError("formula.no_aggregate", formula=formula, position=1, name=found.function)
+    return tree
 
 
 def _apart(output: Formula, hidden: Formula) -> Formula:
@@ -387,8 +404,6 @@ def _range(activation: Formula) -> tuple[float, float]:
 
 
 def _logs_output(tree: Tree) -> bool:
-    from glassgrad.formula.tree import Apply, walk
-
     return any(
         isinstance(part, Apply) and part.function == "log" and part.arguments == (Symbol("o"),) for part in walk(tree)
     )

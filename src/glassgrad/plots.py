@@ -44,7 +44,7 @@ def figure(comparison: Comparison) -> "Figure":
         >>> len(figure(compare("knob", "knob-fixed", runs=10)).axes)
         4
     """
-    with _style() as said:
+    with style() as said:
         return _Picture(comparison, said).draw()
 
 
@@ -59,7 +59,7 @@ def save(comparison: Comparison, file: str) -> None:
         raise DataError("compare.ending", file=file, option="--plot", known=".png, .svg, .html")
     try:
         if ending == "png":
-            with _style() as said:
+            with style() as said:
                 _Picture(comparison, said).draw().savefig(file, dpi=160)
             return
         written = svg(comparison) if ending == "svg" else comparison.to_html()
@@ -72,7 +72,7 @@ def save(comparison: Comparison, file: str) -> None:
 def svg(comparison: Comparison) -> str:
     """The pictures as SVG, complete in itself: letters as shapes, colours for light and dark."""
     stream = io.StringIO()
-    with _style() as said:
+    with style() as said:
         picture = _Picture(comparison, said).draw()
         picture.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     drawn = stream.getvalue()
@@ -82,12 +82,12 @@ def svg(comparison: Comparison) -> str:
     light = "".join(f"--gg{one[1:]}:{one};" for one in DARK)
     both = "".join(f"--gg{one[1:]}:light-dark({one},{other});" for one, other in DARK.items())
     dark = "".join(f"--gg{one[1:]}:{other};" for one, other in DARK.items())
-    style = (
+    sheet = (
         f"<style>.gg-plot{{{light}}}@media (prefers-color-scheme:dark){{.gg-plot:root{{{dark}}}}}"
         f"@supports (color:light-dark(red,red)){{.gg-plot{{{both}}}.gg-plot:root{{color-scheme:light dark}}}}</style>"
     )
     label = f'class="gg-plot" role="img" aria-label="{said.title}"'
-    return re.sub(r"<svg ([^>]*)>", lambda found: f"<svg {label} {found[1]}>{style}", drawn, count=1)
+    return re.sub(r"<svg ([^>]*)>", lambda found: f"<svg {label} {found[1]}>{sheet}", drawn, count=1)
 
 
 class _Words:
@@ -105,7 +105,7 @@ class _Words:
 
 
 @contextmanager
-def _style() -> Iterator[_Words]:
+def style() -> Iterator[_Words]:
     """matplotlib's settings for these pictures only, and the words in a language whose letters can be drawn."""
     import matplotlib as mpl
     from matplotlib.font_manager import fontManager

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glassgrad.check import Check, check_results
 from glassgrad.draws import Floats
+from glassgrad.engines.replay import final_outputs, outputs
 from glassgrad.equations import MOST, Step
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
@@ -16,6 +17,9 @@ from glassgrad.insight import Units, answers, errors, units
 from glassgrad.method import Method, method
 from glassgrad.record import Record
 from glassgrad.steps import equations_of_a_step, families
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Progress = Callable[[int, int], None]
 
@@ -93,7 +97,8 @@ class Watch:
     def tests(self) -> tuple[Answer, ...]:
         """The asked questions, answered by the final network."""
         inputs = np.array(self.asked or self.of.task.asked, dtype=np.float64).reshape(-1, len(self.of.task.inputs))
-        truth, given = self.of.task.true(inputs), answers(self.experiment, self.record.final, inputs)
+        truth, output = self.of.task.true(inputs), final_outputs(self.record, inputs)
+        given = answers(self.experiment, self.record.final, inputs, output)
         return tuple(
             Answer(self.of.task.question(tuple(x)), tuple(map(float, x)), float(t), float(a))
             for x, t, a in zip(inputs, truth, given, strict=True)
@@ -117,7 +122,7 @@ class Watch:
     @cached_property
     def output(self) -> Floats:
         """The network's output for the chosen sample, at every step that was kept (else NaN)."""
-        return _outputs(self.record, self.sample)
+        return outputs(self.record, self.sample)
 
     def equations_count(self) -> int:
         """How many equations the shown steps have."""
@@ -148,6 +153,15 @@ class Watch:
 
         return watch_json(self)
 
+    def plot(self, file: str | None = None) -> "Figure":
+        """The loss and reward curves, as a matplotlib Figure; written to a file (.png, .svg, .pdf) if one is named."""
+        from glassgrad.curve import curve
+
+        figure = curve(self.record)
+        if file is not None:
+            figure.savefig(file)
+        return figure
+
     def to_text(self) -> str:
         """What `glassgrad watch` prints, as plain text."""
         from glassgrad.report.watch_text import watch_text
@@ -167,32 +181,6 @@ class Watch:
 
 
 @np.errstate(all="ignore")
-def _outputs(record: Record, sample: int) -> Floats:
-    """o of the chosen sample before each update: all steps at once, as stacked matrices."""
-    of = record.method
-    found = np.full(record.steps, np.nan)
-    kept = np.array([step for step in range(1, record.steps + 1) if record.rows[step] >= 0], dtype=np.int64)
-    if not kept.size:
-        return found
-    rows = record.rows[kept]
-    x = (
-        np.array([record.batch(int(step))[0][: sample + 1][-1] for step in kept])
-        if record.experiment.fresh or record.experiment.batch
-        else np.broadcast_to(record.inputs[min(sample, len(record.inputs) - 1)], (len(kept), record.inputs.shape[-1]))
-    )
-    from glassgrad.formula.evaluate import evaluate
-
-    value = x[:, :, None]  # (steps, units, 1)
-    for layer in of.network.layers:
-        value = record.parameters[f"W{layer}"][rows] @ value + record.parameters[f"b{layer}"][rows][:, :, None]
-        activation = of.activation if layer < of.network.last else of.output_activation
-        learned = {f"{n}{layer}": record.parameters[f"{n}{layer}"][rows][:, None, None] for n in activation.learned}
-        known = {"z": value, **activation.numbers, **learned}
-        value = np.broadcast_to(evaluate(activation.in_layer(layer), known), value.shape)
-    found[kept - 1] = value[:, 0, 0]
-    return found
-
-
 def watch(
     name: str | Experiment = "add",
     *,

@@ -2,30 +2,22 @@
 
 from pathlib import Path
 
+import typer
+
 from glassgrad.cli.terminal import progress, show, tell, write
+from glassgrad.errors import DataError
 from glassgrad.locale import say
-from glassgrad.report.claims import claims
-from glassgrad.report.demo import SHOWN, Demo, demo_lines
-from glassgrad.report.feedback import feedback
-from glassgrad.report.page import page
-from glassgrad.watched import watch
+from glassgrad.report.demo import demo, demo_lines
 
 
 def run(folder: str) -> None:
     """Train, show, check, write the report; exit status 1 if a check fails."""
-    import typer
-
-    with progress(say("cli.training")) as tick:
-        watches = {}
-        for i, (label, name, settings) in enumerate(SHOWN):
-            tell(say("demo.training", name=name, number=i + 1, count=len(SHOWN)))
-            watches[label] = watch(name, progress=tick, **settings)
-        tell(say("demo.claims"))
-        measured = claims(tick=tick)
-    lesson = Demo(watches, feedback(), measured)
-    show(demo_lines(lesson))
     report = Path(folder) / "report.html"
-    write(page(list(watches.values()), lesson.table, measured), str(report))
+    _check_folder(report)
+    with progress(say("cli.training")) as tick:
+        lesson = demo(progress=tick, tell=tell)
+    show(demo_lines(lesson))
+    write(lesson.to_html(), str(report))
     show(
         [
             ("answer", say("demo.report", file=report)),
@@ -34,3 +26,16 @@ def run(folder: str) -> None:
     )
     if not lesson.passed:
         raise typer.Exit(1)
+
+
+def _check_folder(report: Path) -> None:
+    """Find out before the training, not after it, that the report cannot be written.
+
+    Raises:
+        DataError: its folder cannot be made or written to.
+    """
+    try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.open("a").close()
+    except OSError as error:
+        raise DataError("cli.cannot_write", file=report, reason=error.strerror or str(error)) from None

@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from glassgrad.draws import Floats
 from glassgrad.engines.torch import DTYPES, Batch, Net, Objective, alone
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate, evaluate_torch
 from glassgrad.formula.parser import parse
 from glassgrad.method import Method, method
 from glassgrad.network import gradient_name
-from glassgrad.record import Moment
+from glassgrad.record import Moment, Record, masks
 from glassgrad.tables.optimizers import TORCH_STATES, TorchState
 
 Reference = dict[str, Any]
@@ -28,6 +29,44 @@ def reference(experiment: Experiment, moment: Moment) -> tuple[Reference, Refere
     of = method(experiment)
     with alone(experiment.precision):
         return _Replay(experiment, of, moment).run()
+
+
+def outputs(record: Record, sample: int) -> Floats:
+    """The network's output for one sample of each step's batch, before the update: PyTorch's own; NaN if not kept."""
+    of, experiment = record.method, record.experiment
+    found = np.full(record.steps, np.nan)
+    with alone(experiment.precision), torch.no_grad():
+        net: Net | None = None
+        for step in range(1, record.steps + 1):
+            if not record.kept(step):
+                continue
+            net = _at(net, of, experiment, record.parameters_at(step))
+            inputs, _, _ = record.batch(step)
+            mask = {
+                layer: torch.tensor(m, dtype=DTYPES[experiment.precision])
+                for layer, m in masks(experiment, step, len(inputs)).items()
+            }
+            o = net(torch.tensor(inputs, dtype=DTYPES[experiment.precision]), mask)
+            found[step - 1] = o[min(sample, len(o) - 1), 0].item()
+    return found
+
+
+def final_outputs(record: Record, inputs: Floats) -> Floats:
+    """The final network's output for each question by itself, as a script asks them."""
+    with alone(record.experiment.precision), torch.no_grad():
+        net = _at(None, record.method, record.experiment, record.final)
+        dtype = DTYPES[record.experiment.precision]
+        return np.array([net(torch.tensor(row[None, :], dtype=dtype), {}).item() for row in inputs])
+
+
+def _at(net: Net | None, of: Method, experiment: Experiment, parameters: Mapping[str, Any]) -> Net:
+    """A network with these parameters: a new one, or the given one changed."""
+    tensors = {name: torch.tensor(value, dtype=DTYPES[experiment.precision]) for name, value in parameters.items()}
+    if net is None:
+        return Net(of, tensors, DTYPES[experiment.precision])
+    for name, parameter in net.by_name().items():
+        parameter.copy_(tensors[name])
+    return net
 
 
 class _Replay:

@@ -1,6 +1,6 @@
 """The demo as lines of text: add by labels, subtract, the kinds of feedback, the knob, what was checked."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,17 +10,18 @@ from glassgrad.equations import chain_of, plain_number
 from glassgrad.insight import answers
 from glassgrad.locale import language, say
 from glassgrad.network import gradient_name
-from glassgrad.report.claims import Claim
-from glassgrad.report.feedback import Feedback
+from glassgrad.report.claims import Claim, claims
+from glassgrad.report.feedback import Feedback, feedback
+from glassgrad.report.page import page
 from glassgrad.report.watch_text import Line, equation_lines, formulas, gradient_lines, is_of, place, worked_out
-from glassgrad.watched import Watch
+from glassgrad.watched import Progress, Watch, watch
 
 SHOWN: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("add", "add", {"every": 200}),
+    ("add", "add", {"every": 100}),
     ("add-linear", "add-linear", {"every": 250}),
-    ("sub", "sub", {"every": 200}),
+    ("sub", "sub", {"every": 100}),
     ("add-through-reward", "add-through-reward", {"every": 250}),
-    ("add-reinforce", "add-reinforce", {"every": 1000}),
+    ("add-reinforce", "add-reinforce", {"every": 500}),
     ("knob", "knob", {"seed": 1, "every": 5}),
     ("knob-up", "knob", {"seed": 0, "every": 5}),
     ("knob-fixed", "knob-fixed", {"seed": 1, "every": 5}),
@@ -40,6 +41,32 @@ class Demo:
     def passed(self) -> bool:
         """Whether every check passed."""
         return all(run.check.passed for run in self.watches.values())
+
+    def to_text(self) -> str:
+        """The lesson as plain text."""
+        return "\n".join(text for _, text in demo_lines(self))
+
+    def to_html(self) -> str:
+        """The lesson as one offline page."""
+        return page(list(self.watches.values()), self.table, self.claims)
+
+
+def demo(*, progress: Progress | None = None, tell: Callable[[str], None] | None = None) -> Demo:
+    """Train what ships, try four sentences on many runs, and give the lesson; about a minute.
+
+    progress: called now and then with (step, steps). tell: called with a line of text before each part.
+
+    Example:
+        import glassgrad as gg
+        print(gg.demo().to_text())
+    """
+    say_so = tell or (lambda line: None)
+    watches = {}
+    for i, (label, name, settings) in enumerate(SHOWN):
+        say_so(say("demo.training", name=name, number=i + 1, count=len(SHOWN)))
+        watches[label] = watch(name, progress=progress, **settings)
+    say_so(say("demo.claims"))
+    return Demo(watches, feedback(), claims(tick=progress))
 
 
 def demo_lines(demo: Demo) -> Iterator[Line]:

@@ -159,8 +159,11 @@ def _more_units(count: int) -> Iterator[Line]:
 def behind(run: Watch, step: Step) -> Iterator[Line]:
     """The largest gradient of a first-layer weight: its chain rule, its samples, its update."""
     net = run.of.network
-    names = [name for name, array, _ in net.parameters() if array == "W1"]
-    parameter = max(names, key=lambda name: abs(step.at(step.evaluated.values[gradient_name(name)])))
+    values = step.evaluated.values
+    sizes = {name: abs(step.at(values[gradient_name(name)])) for name, _, _ in net.parameters()}
+    first = {name: size for name, size in sizes.items() if name.startswith("W1_")}
+    largest = first if any(first.values()) else sizes
+    parameter = max(largest, key=lambda name: largest[name])
     found = chain_of(step, parameter)
     yield "", ""
     yield "heading", say("report.behind", name=found.name, step=step.moment.step)
