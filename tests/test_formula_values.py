@@ -87,6 +87,7 @@ DOMAINS: dict[str, tuple[str, Points, Points]] = {
     "sign": ("sign(a)", each(LINE), each(SMOOTH)),
     "round": ("round(a)", each((*LINE, 0.5, 1.5, 2.5, -2.5, 7.49)), each(SMOOTH)),
     "stop": ("stop(a)", each(LINE), each(SMOOTH)),
+    "old": ("old(a)", each(LINE), each(SMOOTH)),
 }
 
 

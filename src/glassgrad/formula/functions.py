@@ -171,6 +171,16 @@ CUTS = (
             "值是 a，导数是 0：即 PyTorch 的 `.item()` 或 `.detach()`",
         ),
     ),
+    Function(
+        "old",
+        lambda B, a: B.stop(a),
+        ("0",),
+        r"\mathrm{{old}}\left({a}\right)",
+        edge=Text(
+            "the value of a when the data was collected, the derivative 0; each step collects its own: stop(a)",
+            "收集数据时 a 的值，导数是 0；每一步都重新收集，所以等于 stop(a)",
+        ),
+    ),
 )
 
 FUNCTIONS: dict[str, Function] = {

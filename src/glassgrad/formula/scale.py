@@ -59,7 +59,7 @@ class Scaled:
                 return NUMPY.product(tuple(scales))
             case "/":
                 return (scales[0] / np.abs(values[1])) * (scales[1] / np.abs(values[1]))
-            case "neg" | "stop" | "abs":
+            case "neg" | "stop" | "old" | "abs":
                 return scales[0]
         moved = self.moved(name, value, values, scales)
         return np.maximum(np.maximum(np.abs(value), _first_order(name, values, scales)), moved)

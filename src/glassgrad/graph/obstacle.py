@@ -8,7 +8,7 @@ from glassgrad.graph.model import Why
 
 CHANCE = {"noise", "uniform"}
 _COMPARING = {row.name for row in COMPARISONS}
-_FLAT: dict[str, Why] = {"stop": "stop", "sign": "sign", "round": "round", "count": "constant"}
+_FLAT: dict[str, Why] = {"stop": "stop", "old": "stop", "sign": "sign", "round": "round", "count": "constant"}
 
 
 def obstacle(tree: Tree, name: str) -> Why | None:

@@ -36,6 +36,7 @@ CALLS: dict[str, Call] = {
     "softplus": Call("np.where({a} > 20, {a}, np.log1p(np.exp(np.minimum({a}, 20))))",
                      "nn.functional.softplus({a})", "{a} if {a} > 20 else np.log1p(np.exp({a}))"),
     "stop": Call("{a}", "{A}.detach()"),
+    "old": Call("{a}", "{A}.detach()"),
     "max": Call("np.maximum({a}, {b})", number="max({a}, {b})"),  # on tensors: see Printer.extreme
     "min": Call("np.minimum({a}, {b})", number="min({a}, {b})"),
 }

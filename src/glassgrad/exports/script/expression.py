@@ -121,7 +121,7 @@ class Printer:
 
     def call(self, name: str, part: Source) -> Source:
         """A function of one argument; on tensors `stop` is `.detach()`, where there is anything to detach."""
-        if name == "stop" and not part.live:
+        if name in ("stop", "old") and not part.live:
             return part
         row = AGGREGATE_CALLS[name] if name in AGGREGATE_CALLS else CALLS[name]
         template = {"tensor": row.tensor, "array": row.array, "number": row.number or row.array}[part.kind]
@@ -129,7 +129,7 @@ class Printer:
             self.used.add("math")
         one = name in AGGREGATE_CALLS and name != "others"  # one number of many
         kind: Kind = "number" if name == "count" or (one and part.kind == "array") else part.kind
-        live = part.live and name not in ("stop", "count")
+        live = part.live and name not in ("stop", "old", "count")
         return Source(template.format(a=part.text, A=part.atom), kind, live, binding(template))
 
     def where(self, condition: Source, then: Tree, otherwise: Tree) -> Source:

@@ -144,6 +144,6 @@ def _only_multiplied(tree: Tree, tensors: set[str]) -> bool:
 
 def _bare(tree: Tree) -> Tree:
     """A tree without the signs and stops around it."""
-    while isinstance(tree, Apply) and tree.function in ("stop", "neg"):
+    while isinstance(tree, Apply) and tree.function in ("stop", "old", "neg"):
         (tree,) = tree.arguments
     return tree
