@@ -135,7 +135,7 @@ def test_there_is_no_outside_for_a_choice_or_a_constant() -> None:
         ("both", "5 + 3", (5, 3, 1)),
         ("both", "5 - 3", (5, 3, -1)),
         ("both", "5 - -3", (5, -3, -1)),
-        ("choose", "5 ? 3 = 8", (5, 3, 8)),
+        ("choose", "plus(5, 3, 8)", (5, 3, 8)),
         ("knob", "knob(1)", (1,)),
     ],
 )
