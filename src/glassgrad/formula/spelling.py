@@ -15,6 +15,7 @@ from glassgrad.formula.functions import CALLABLE
 from glassgrad.locale import text
 
 MAX_LENGTH = 2_000
+MAX_QUOTED = 30  # characters of a piece that an error repeats
 MAX_DEPTH = 50
 
 _TOKEN = re.compile(
@@ -110,7 +111,11 @@ def _check_neighbours(formula: str, position: int, before: str, kind_before: str
     side_by_side = kind_before in ("number", "name", "close") and kind in ("number", "name", "open")
     if side_by_side and not (kind_before == "name" and piece == "("):  # that is a function
         raise FormulaError(
-            "formula.implicit_product", formula=formula, position=position + 1, before=before, after=piece
+            "formula.implicit_product",
+            formula=formula,
+            position=position + 1,
+            before=before if len(before) <= MAX_QUOTED else f"…{before[-MAX_QUOTED:]}",
+            after=piece if len(piece) <= MAX_QUOTED else f"{piece[:MAX_QUOTED]}…",
         )
 
 
