@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from glassgrad.draws import Purpose, numpy_stream, philox_key
 from glassgrad.engines.compiled.cache import load, seal
 from glassgrad.engines.compiled.emit import Unsupported
-from glassgrad.engines.compiled.source import Kernel, build, common
+from glassgrad.engines.compiled.source import Kernel, build, common, settings_of
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate
@@ -72,9 +72,7 @@ def unsupported(what: str) -> ExperimentError:
 
 
 def _arguments(experiment: Experiment, of: Method, kernel: Kernel, dtype: Any, distinct: bool | None) -> dict[str, Any]:
-    numbers = {**of.activation.numbers, **of.output_activation.numbers, **of.numbers}
-    numbers |= of.regulariser.numbers if of.regulariser is not None else {}
-    numbers |= {"clip": experiment.clip} if experiment.clip is not None else {}
+    numbers = settings_of(experiment, of)
     questions = _questions(of.task, experiment)
     noisy, chancy = ("noise" in kernel.source and _reads(of, "noise")), _reads(of, "uniform")
     exact = not (experiment.fresh or experiment.batch or experiment.dropout or noisy or chancy) and questions.drawn

@@ -72,7 +72,7 @@ def build(experiment: Experiment, common: str) -> Kernel:
         Unsupported: a formula has a part that this engine cannot run.
     """
     of = method(experiment)
-    settings = _settings(experiment, of)
+    settings = tuple(settings_of(experiment, of))
     constants = Constants(frozenset((*settings, "step")))
     body = Body(experiment, of, constants) if of.network.count <= UNROLLED else WideBody(experiment, of, constants)
     gradient, evaluation = body.gradient(), body.evaluation()
@@ -103,13 +103,14 @@ def build(experiment: Experiment, common: str) -> Kernel:
     )
 
 
-def _settings(experiment: Experiment, of: Method) -> tuple[str, ...]:
+def settings_of(experiment: Experiment, of: Method) -> dict[str, float]:
+    """The numbers that a kernel takes as arguments, by name, in the order of its array S."""
     found = {**of.activation.numbers, **of.output_activation.numbers, **of.numbers}
     if of.regulariser is not None:
         found |= of.regulariser.numbers
     if experiment.clip is not None:
         found["clip"] = experiment.clip
-    return tuple(found)
+    return found
 
 
 def _constants(name: str, settings: tuple[str, ...], constants: Constants) -> str:
