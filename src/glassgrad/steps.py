@@ -210,10 +210,10 @@ def _gradients(of: Method, dropout: bool) -> Iterator[Quantity]:
                 )
                 yield _make(f"d{weight}", add((mean, share)), "step", "gradient", f"dW{layer}")
             yield _make(gradient_name(net.bias_name(layer, i)), Apply("mean", (dz,)), "step", "gradient", f"dB{layer}")
-        yield from _learned(of, layer, dropout)
+        yield from learned_gradients(of, layer, dropout)
 
 
-def _learned(of: Method, layer: int, dropout: bool) -> Iterator[Quantity]:
+def learned_gradients(of: Method, layer: int, dropout: bool) -> Iterator[Quantity]:
     """The gradients of the numbers that a layer's activation learns: p acts in every unit of the layer."""
     net, final = of.network, layer == of.network.last
     tree = (of.output_activation if final else of.activation).in_layer(layer)

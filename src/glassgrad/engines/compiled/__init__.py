@@ -1,4 +1,4 @@
-"""The compiled engine: kernels made from the formulas that are shown, for thousands of runs in the time of one."""
+"""Thousands of runs at once: kernels made from the formulas, and what runs them."""
 
 from glassgrad.engines.compiled.many import train_many
 from glassgrad.engines.compiled.one import train_one

@@ -1,53 +1,53 @@
-"""The part of a kernel's module that is the same for all: a block of runs, from first draw to last update.
+"""A block of runs, from first draw to last update: what does not depend on the formulas.
 
-COMMON: what does not depend on the formulas, compiled once for each precision. BLOCK: the loop over runs and steps.
+Numba compiles it once for each precision; the formulas' own machine code is called by its address.
 """
 
-COMMON = '''
+import numpy as np
+from numba import njit
+
+from glassgrad.engines.compiled.denormals import FLUSH, swap_mxcsr
+from glassgrad.engines.compiled.pointers import call
+from glassgrad.engines.compiled.streams import (
+    TWISTER,
+    normals,
+    philox,
+    randints,
+    seed_twister,
+    torch_uniform,
+    uniforms,
+)
+
+exact = njit(nogil=True, error_model="numpy")
+
+
 @exact
-def start(state, seed, sizes, bounds, given, P):
-    """First parameters of a run: drawn layer by layer as nn.Linear does, or given."""
-    if given.shape[0] > 0:
-        for p in range(P.shape[0]):
-            P[p] = given[p]
-        return
-    seed_twister(state, seed)
-    base = 0
+def start(state, sizes, bounds, places, P):  # type: ignore[no-untyped-def]
+    """First parameters of a run, drawn layer by layer as nn.Linear does; places: where each of them is in P."""
+    at = 0
     for layer in range(1, sizes.shape[0]):
-        inputs, units = sizes[layer - 1], sizes[layer]
-        row = np.empty(inputs * units, np.float32)
-        torch_uniform_or_zero(state, bounds[layer - 1, 0], row)
-        bias = np.empty(units, np.float32)
-        torch_uniform_or_zero(state, bounds[layer - 1, 1], bias)
-        for i in range(units):
-            for j in range(inputs):
-                P[base + i * (inputs + 1) + j] = F(row[i * inputs + j])
-            P[base + i * (inputs + 1) + inputs] = F(bias[i])
-        base += units * (inputs + 1)
+        for part in range(2):  # weights, biases
+            bound = bounds[layer - 1, part]
+            drawn = np.zeros(sizes[layer] * (sizes[layer - 1] if part == 0 else 1), np.float32)
+            if bound > 0:
+                torch_uniform(state, bound, drawn)
+            for i in range(drawn.shape[0]):
+                P[places[at + i]] = drawn[i]
+            at += drawn.shape[0]
 
 
 @exact
-def torch_uniform_or_zero(state, bound, out):
-    if bound > 0:
-        torch_uniform(state, bound, out)
-    else:
-        out[:] = np.float32(0)
-
-
-@exact
-def draw_questions(state, names, most, stride, count, places):
+def draw_places(state, names, most, stride, count, places):  # type: ignore[no-untyped-def]
     """`count` questions as places in the domain; draws in the order of a plain script: variable groups one by one."""
     places[:count] = 0
     first = 0
     for group in range(names.shape[0]):
-        for i in range(count):
-            for k in range(names[group]):
-                places[i] += np.int32(stride[first + k] * randint(state, most[group]))
+        randints(state, most[group], count * names[group], stride[first:], names[group], places)
         first += names[group]
 
 
 @exact
-def shuffled(key0, key1, one_pass, count, order):
+def shuffled(key0, key1, one_pass, count, order):  # type: ignore[no-untyped-def]
     """The order in which one pass through the samples goes."""
     draws = np.empty(count)
     zero = np.uint64(0)
@@ -58,162 +58,151 @@ def shuffled(key0, key1, one_pass, count, order):
 
 
 @exact
-def padded(count):
-    """Whole vectors of samples: the rest is filled with copies of the first sample that count nothing."""
-    return count if count < 8 else (count + 15) // 16 * 16
-
-
-@exact
-def gather(DX, DT, places, first, count, X, T, C):
-    for q in range(padded(count)):
-        place = places[first + (q if q < count else 0)]
+def gather(DX, DT, places, count, room, X, T):  # type: ignore[no-untyped-def]
+    """Questions by their places; the rest of the last vector is filled with copies of the first."""
+    for q in range(room):
+        place = places[q if q < count else 0]
         for k in range(DX.shape[0]):
             X[k, q] = DX[k, place]
         T[q] = DT[place]
-        C[q] = F(1.0 / count) if q < count else F(0)
-
-
-@kernel
-def finite(values):
-    total = F(0)
-    for i in range(values.shape[0]):
-        total += values[i] * F(0)
-    return total == F(0)
 
 
 @exact
-def P_count(sizes, given):
-    if given.shape[0] > 0:
-        return given.shape[0]
-    total = 0
-    for layer in range(1, sizes.shape[0]):
-        total += sizes[layer] * (sizes[layer - 1] + 1)
-    return total
+def weigh(count, room, C):  # type: ignore[no-untyped-def]
+    """The same weight for each sample, none for the filling."""
+    for q in range(room):
+        C[q] = 1.0 / count if q < count else 0.0
 
 
 @exact
-def remember(history, row, P, M, ST):
+def remember(history, row, P, M, ST, count):  # type: ignore[no-untyped-def]
     """The numbers before a step; loss and gradient have the first places, then parameters, states, the objective's."""
-    count = P.shape[0]
     at = 1 + count
-    history[row, at : at + count] = P
+    history[row, at : at + count] = P[:count]
     at += count
     for i in range(M.shape[0]):
-        history[row, at : at + count] = M[i]
+        history[row, at : at + count] = M[i, :count]
         at += count
     for i in range(ST.shape[0]):
         history[row, at + i] = ST[i]
-'''
 
-BLOCK = '''
+
 @exact
-def run_block(seeds, keys, S, SO, sizes, bounds, given, first_states, first_program, DX, DT, EX, ET, names, most,
-              stride, fixed, samples, batch, dropout, units, steps, flags, tolerance, marks, sizes_h, out, curves,
-              history, stop):
+def run_block(  # type: ignore[no-untyped-def]
+    code, seeds, keys, H, HO, sizes, bounds, draws_at, first, count, first_states, first_program, DX, DT, EX, ET, EC,
+    names, most, stride, fixed, samples, batch, dropout, units, steps, flags, lanes, tolerance, marks,
+    ROOM, out, curves, history, stop,
+):  # fmt: skip
     """Train some runs, one after the other.
 
-    flags: fresh questions, distinct questions by count, noise, uniform. out (runs, 6): mean and largest error, solved
-    at, diverged at, dead units, steps done. history: empty, or room for every step of a single run.
+    code: addresses of step and evaluation. first: learned numbers that are not drawn, in their places.
+    flags: fresh questions, distinct questions by count, noise, uniform. lanes: what samples are filled up to.
+    ROOM: memory for the kernel, held by the caller (an array of which only the address is used is freed too early).
+    out (runs, 6): mean and largest error, solved at, diverged at, dead units, steps done. history: empty, or room for
+    every step of a single run.
     """
     fresh, distinct, noisy, chancy = flags[0] != 0, flags[1] != 0, flags[2] != 0, flags[3] != 0
     seen = DT.shape[0] if distinct else min(batch, samples)
-    drawn = fixed.shape[0] == 0
-    twister = np.empty(625, np.uint32)
-    questions = np.empty(625, np.uint32)
-    count = P_count(sizes, given)
-    P, G = np.empty(count, F), np.zeros(count, F)
-    M = np.empty((first_states.shape[0], count), F)
-    ST = np.empty(first_program.shape[0], F)
-    per_step, per_update = np.empty((steps, sizes_h[0]), F), np.empty((steps, sizes_h[1]), F)
-    for step in range(1, steps + 1):
-        constants(step, S, per_step[step - 1])
-        optimizer_constants(step, SO, per_update[step - 1])
-    H = per_step[steps - 1]
-    room = padded(seen)
-    X, T, C = np.empty((DX.shape[0], room), F), np.empty(room, F), np.empty(room, F)
-    NOISE, UNIFORM = np.zeros(room, F), np.zeros(room, F)
-    KEEP = np.ones((units.shape[0], room), F)
-    wide = np.empty(seen)
-    places = np.empty(samples, np.int32)
-    order = np.empty(samples, np.int64)
-    chosen = np.empty(max(samples, room), np.int32)
-    OUT = np.zeros(3, F)
+    room = (seen + lanes - 1) // lanes * lanes
+    twister = np.empty(TWISTER, np.uint32)
+    P, G = np.zeros_like(first), np.zeros_like(first)
+    M = np.zeros((first_states.shape[0], first.shape[0]), first.dtype)
+    ST = np.zeros(first_program.shape[0], first.dtype)
+    X, T, C = np.zeros((EX.shape[0], room), first.dtype), np.zeros(room, first.dtype), np.zeros(room, first.dtype)
+    NOISE, UNIFORM = np.zeros(room, first.dtype), np.zeros(room, first.dtype)
+    KEEP = np.ones((units.shape[0], room), first.dtype)
+    OUT = np.zeros(3, first.dtype)
+    wide = np.empty(room)
+    places, order = np.zeros(samples, np.int32), np.zeros(samples, np.int64)
+    chosen = np.zeros(room, np.int32)
+    a_P, a_G, a_M, a_ST, a_X, a_T, a_C = (
+        P.ctypes.data, G.ctypes.data, M.ctypes.data, ST.ctypes.data, X.ctypes.data, T.ctypes.data, C.ctypes.data,
+    )  # fmt: skip
+    a_NOISE, a_UNIFORM, a_KEEP, a_OUT, a_ROOM = (
+        NOISE.ctypes.data, UNIFORM.ctypes.data, KEEP.ctypes.data, OUT.ctypes.data, ROOM.ctypes.data,
+    )  # fmt: skip
+    a_EX, a_ET, a_EC, a_H, a_HO = EX.ctypes.data, ET.ctypes.data, EC.ctypes.data, H.ctypes.data, HO.ctypes.data
+    row_h, row_ho = H.shape[1] * H.itemsize, HO.shape[1] * HO.itemsize
     control = swap_mxcsr(np.uint32(0x1F80 | FLUSH))
     for run in range(seeds.shape[0]):
-        start(twister, seeds[run], sizes, bounds, given, P)
+        P[:] = first
+        G[:] = 0
+        seed_twister(twister, seeds[run])
+        start(twister, sizes, bounds, draws_at, P)
         for i in range(M.shape[0]):
-            M[i, :] = F(first_states[i])
-        for i in range(ST.shape[0]):
-            ST[i] = F(first_program[i])
-        seed_twister(questions, seeds[run])
-        if not fresh:
-            if drawn:
-                draw_questions(questions, names, most, stride, samples, places)
-            else:
-                places[:] = fixed
+            M[i, :] = first_states[i]
+        ST[:] = first_program
+        seed_twister(twister, seeds[run])
+        if fixed.shape[0] > 0:
+            places[:] = fixed
+        elif not fresh:
+            draw_places(twister, names, most, stride, samples, places)
         if distinct:
-            for q in range(room):
-                chosen[q] = q
-            gather(DX, DT, chosen, 0, seen, X, T, C)
-            C[:] = F(0)
+            gather(DX, DT, np.arange(seen), seen, room, X, T)
+            C[:] = 0
             for i in range(samples):
-                C[places[i]] += F(1)
+                C[places[i]] += 1
             for q in range(seen):
-                C[q] = F(np.float64(C[q]) / samples)
-        elif not fresh and seen == samples:
-            gather(DX, DT, places, 0, seen, X, T, C)
+                C[q] = np.float64(C[q]) / samples
+        else:
+            weigh(seen, room, C)
+            if not fresh and seen == samples:
+                gather(DX, DT, places, seen, room, X, T)
         mark, solved_at, diverged_at, done = 0, 0, 0, 0
         for step in range(1, steps + 1):
             if stop[0] != 0:
                 break
-            H = per_step[step - 1]
-            n = seen
+            n, real_n = room, seen
             if fresh:
-                draw_questions(questions, names, most, stride, samples, places)
-                gather(DX, DT, places, 0, seen, X, T, C)
+                draw_places(twister, names, most, stride, samples, places)
+                gather(DX, DT, places, seen, room, X, T)
             elif not distinct and seen < samples:
                 per_pass = (samples + seen - 1) // seen
                 one_pass, at = (step - 1) // per_pass, (step - 1) % per_pass
                 if at == 0:
                     shuffled(keys[run, 6], keys[run, 7], one_pass, samples, order)
-                n = min(seen, samples - at * seen)
-                for q in range(n):
+                real_n = min(seen, samples - at * seen)
+                n = (real_n + lanes - 1) // lanes * lanes
+                for q in range(real_n):
                     chosen[q] = places[order[at * seen + q]]
-                gather(DX, DT, chosen, 0, n, X, T, C)
+                gather(DX, DT, chosen, real_n, n, X, T)
+                weigh(real_n, n, C)
             if noisy:
-                normals(keys[run, 0], keys[run, 1], step, wide[:n])
-                for q in range(n):
-                    NOISE[q] = F(wide[q])
+                normals(keys[run, 0], keys[run, 1], step, wide[:real_n])
+                NOISE[:real_n] = wide[:real_n]
             if chancy:
-                uniforms(keys[run, 2], keys[run, 3], step, 0, 0, wide[:n])
-                for q in range(n):
-                    UNIFORM[q] = F(wide[q])
+                uniforms(keys[run, 2], keys[run, 3], step, 0, 0, wide[:real_n])
+                UNIFORM[:real_n] = wide[:real_n]
             for u in range(units.shape[0]):
-                uniforms(keys[run, 4], keys[run, 5], step, units[u, 0], units[u, 1], wide[:n])
-                for q in range(n):
-                    KEEP[u, q] = F(1.0 / (1.0 - dropout)) if wide[q] >= dropout else F(0)
+                uniforms(keys[run, 4], keys[run, 5], step, units[u, 0], units[u, 1], wide[:real_n])
+                for q in range(real_n):
+                    KEEP[u, q] = 1.0 / (1.0 - dropout) if wide[q] >= dropout else 0.0
             if history.shape[0] > 0:
-                remember(history, step - 1, P, M, ST)
-            loss = gradient(padded(n), sizes, P, X, T, C, NOISE, UNIFORM, KEEP, ST, H, G)
+                remember(history, step - 1, P, M, ST, count)
+            finite = call(code[0], (
+                n, real_n, room, a_P, a_G, a_M, a_ST, a_X, a_T, a_C, a_NOISE, a_UNIFORM, a_KEEP,
+                a_H + (step - 1) * row_h, a_HO + (step - 1) * row_ho, a_OUT, a_ROOM,
+            ))  # fmt: skip
             if history.shape[0] > 0:
-                history[step - 1, 0] = loss
-                history[step - 1, 1 : 1 + count] = G
+                history[step - 1, 0] = OUT[0]
+                history[step - 1, 1 : 1 + count] = G[:count]
             done = step
-            if loss - loss != 0 or not finite(G):
+            if finite == 0:
                 diverged_at = step
                 break
-            update(P, G, M, per_update[step - 1])
             if mark < marks.shape[0] and step == marks[mark]:
-                evaluation(sizes, P, EX, ET, H, OUT)
+                call(
+                    code[1], (EC.shape[0], EC.shape[0], a_P, a_EX, a_ET, a_EC, a_H + (step - 1) * row_h, a_OUT, a_ROOM)
+                )
                 if run < curves.shape[0]:
                     curves[run, mark] = OUT[0]
                 if solved_at == 0 and OUT[1] < tolerance:
                     solved_at = step
                 mark += 1
         if history.shape[0] > 0:
-            remember(history, done, P, M, ST)
-        evaluation(sizes, P, EX, ET, H, OUT)
+            remember(history, done, P, M, ST, count)
+        last = max(done, 1) - 1
+        call(code[1], (EC.shape[0], EC.shape[0], a_P, a_EX, a_ET, a_EC, a_H + last * row_h, a_OUT, a_ROOM))
         out[run, 0], out[run, 1], out[run, 2] = OUT[0], OUT[1], solved_at
         out[run, 3], out[run, 4], out[run, 5] = diverged_at, OUT[2], done
     swap_mxcsr(control)
-'''

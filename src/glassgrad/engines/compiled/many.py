@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from importlib.resources import files
 from types import ModuleType
 from typing import Any
 
@@ -13,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassgrad.draws import Purpose, numpy_stream, philox_key
+from glassgrad.engines.compiled.body import settings_of
 from glassgrad.engines.compiled.cache import load, seal
 from glassgrad.engines.compiled.emit import Unsupported
-from glassgrad.engines.compiled.source import Kernel, build, common, settings_of
+from glassgrad.engines.compiled.kernel import Kernel, kernel, table
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate
@@ -29,6 +31,12 @@ from glassgrad.task import Task
 
 Progress = Callable[[int, int], None]
 BLOCK_SECONDS = 0.05  # about how long a block of runs should take: progress and Ctrl-C wait for no more
+
+ORDER = (
+    "H", "HO", "sizes", "bounds", "draws_at", "first", "count", "first_states", "first_program", "DX", "DT", "EX", "ET",
+    "EC", "names", "most", "stride", "fixed", "samples", "batch", "dropout", "units", "steps", "flags",
+    "lanes", "tolerance",
+)  # fmt: skip
 
 _sealed: set[str] = set()
 
@@ -44,6 +52,11 @@ class Plan:
     fixed: dict[str, Any]
     marks: NDArray[np.int32]
 
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The optimizer's states, in the order of their rows."""
+        return tuple(method(self.experiment).optimizer_program.states)
+
 
 def plan(experiment: Experiment, distinct: bool | None = None) -> Plan:
     """Read an experiment into arrays, with its kernel.
@@ -54,16 +67,21 @@ def plan(experiment: Experiment, distinct: bool | None = None) -> Plan:
         ExperimentError: the experiment has something that this engine cannot run; the message names it.
     """
     of = method(experiment)
-    if of.network.starts():
-        raise unsupported("param")
     try:
-        kernel = build(experiment, load(common(experiment.precision)).__name__)
+        made = kernel(experiment.change(seed=0))
     except Unsupported as reason:
         raise unsupported(reason.what) from None
     dtype = np.float32 if experiment.precision == "single" else np.float64
-    marks = checkpoints(experiment.steps)
-    arguments = _arguments(experiment, of, kernel, dtype, distinct)
-    return Plan(experiment, kernel, load(kernel.source), dtype, arguments, marks)
+    arguments = _arguments(experiment, of, made, dtype, distinct)
+    return Plan(experiment, made, load(common()), dtype, arguments, checkpoints(experiment.steps))
+
+
+def common() -> str:
+    """The source of what all kernels share: seeds, questions, the loop over steps."""
+    texts = [(files(__package__) / name).read_text(encoding="utf-8") for name in ("streams.py", "driver.py")]
+    head, tail = texts[1].split("from glassgrad.engines.compiled.streams import (")
+    joined = texts[0] + head + tail.split(")\n", 1)[1]
+    return joined.replace("njit(nogil=True,", "njit(nogil=True, cache=True,")
 
 
 def unsupported(what: str) -> ExperimentError:
@@ -71,31 +89,39 @@ def unsupported(what: str) -> ExperimentError:
     return ExperimentError("compiled.unsupported", what=what)
 
 
-def _arguments(experiment: Experiment, of: Method, kernel: Kernel, dtype: Any, distinct: bool | None) -> dict[str, Any]:
-    numbers = settings_of(experiment, of)
+def _arguments(experiment: Experiment, of: Method, made: Kernel, dtype: Any, distinct: bool | None) -> dict[str, Any]:
     questions = _questions(of.task, experiment)
-    noisy, chancy = ("noise" in kernel.source and _reads(of, "noise")), _reads(of, "uniform")
-    exact = not (experiment.fresh or experiment.batch or experiment.dropout or noisy or chancy) and questions.drawn
+    noisy, chancy = _reads(of, "noise"), _reads(of, "uniform")
+    exact = not (experiment.fresh or experiment.batch or experiment.dropout or noisy or chancy)
+    exact = exact and questions.drawn
     if distinct and not exact:
         raise unsupported("distinct")
     use = exact and distinct is not False and len(questions.truth) <= questions.samples
     domain = of.task.domain()
     keeps = [(layer, unit) for layer in of.network.layers[:-1] for unit in of.network.units(layer)]
-    program = of.optimizer_program
+    program, steps = of.optimizer_program, experiment.steps
+    rates = {**of.optimizer.numbers, "steps": float(steps)}
+    whole = made.whole(len(domain))
+    filled = np.concatenate([np.arange(len(domain)), np.zeros(whole - len(domain), np.int64)])
     return {
-        "S": np.array([numbers[name] for name in kernel.settings], np.float64),
-        "SO": np.array([of.optimizer.numbers[name] for name in kernel.optimizer_settings], np.float64),
+        "code": np.array(made.addresses(), np.uint64),
+        "H": table(made.constants, settings_of(experiment, of), steps, dtype),
+        "HO": table(made.rates, rates, steps, dtype),
         "sizes": np.array(experiment.network, np.int64),
         "bounds": _bounds(experiment, of),
-        "given": _given(experiment, of),
-        "first_states": np.array([float(evaluate(program.states[s], {})) for s in kernel.optimizer_states], np.float64),
+        "draws_at": _draws_at(of),
+        "first": _first(experiment, of, made, dtype),
+        "count": of.network.count,
+        "first_states": np.array([float(evaluate(program.states[s], {})) for s in program.states], dtype),
         "first_program": np.array(
-            [float(evaluate(of.program.states[s], {})) for s in kernel.states] + [0.0] * ("reward" in of.pieces)
+            [float(evaluate(start, {})) for start in of.program.states.values()] + [0.0] * ("reward" in of.pieces),
+            dtype,
         ),
         "DX": np.ascontiguousarray(questions.inputs.T, dtype=dtype),
         "DT": questions.truth.astype(dtype),
-        "EX": np.ascontiguousarray(domain.T, dtype=dtype),
-        "ET": of.task.true(domain).astype(dtype),
+        "EX": np.ascontiguousarray(domain[filled].T, dtype=dtype),
+        "ET": of.task.true(domain)[filled].astype(dtype),
+        "EC": np.where(np.arange(whole) < len(domain), 1 / len(domain), 0).astype(dtype),
         "names": questions.names,
         "most": questions.most,
         "stride": questions.stride,
@@ -104,10 +130,11 @@ def _arguments(experiment: Experiment, of: Method, kernel: Kernel, dtype: Any, d
         "batch": experiment.batch or questions.samples,
         "dropout": float(experiment.dropout),
         "units": np.array(keeps if experiment.dropout else [], np.int64).reshape(-1, 2),
-        "steps": experiment.steps,
+        "steps": steps,
         "flags": np.array([experiment.fresh, use, noisy, chancy], np.int64),
+        "lanes": made.width,
+        "rooms": made.body.room(max(questions.samples, whole)),
         "tolerance": dtype(of.task.tolerance),
-        "sizes_h": np.array([kernel.constants, kernel.optimizer_constants], np.int64),
     }
 
 
@@ -128,35 +155,32 @@ class Questions:
     truth: NDArray[np.float64]
     names: NDArray[np.int64]
     most: NDArray[np.int64]
-    stride: NDArray[np.int64]
+    stride: NDArray[np.int32]
     fixed: NDArray[np.int32]
     samples: int
     drawn: bool
 
 
 def _questions(task: Task, experiment: Experiment) -> Questions:
-    nothing = np.zeros(0, np.int64)
     if task.data is not None or not task.draws:
         inputs = task.sample(numpy_stream(0), experiment.samples)
-        places = np.arange(len(inputs), dtype=np.int32)
         truth = task.true(inputs) if task.data is None or task.truth else task.data.truth[: task.data.trained]
-        return Questions(inputs, truth, nothing, nothing, nothing, places, len(inputs), False)
+        places, none = np.arange(len(inputs), dtype=np.int32), np.zeros(0, np.int64)
+        return Questions(inputs, truth, none, none, none.astype(np.int32), places, len(inputs), drawn=False)
     if any(draw.kind == "real" for draw in task.draws):
         raise unsupported("real")
     inputs = task.domain()
     sizes = [len(draw.every()) for draw in task.draws for _ in draw.names]  # of every variable
     strides = [int(np.prod(sizes[k + 1 :])) for k in range(len(sizes))]
-    most = [len(draw.every()) - 1 for draw in task.draws]
-    names = np.array([len(draw.names) for draw in task.draws], np.int64)
     return Questions(
         inputs,
         task.true(inputs),
-        names,
-        np.array(most, np.int64),
-        np.array(strides, np.int64),
+        np.array([len(draw.names) for draw in task.draws], np.int64),
+        np.array([len(draw.every()) - 1 for draw in task.draws], np.int64),
+        np.array(strides, np.int32),
         np.zeros(0, np.int32),
         experiment.samples,
-        True,
+        drawn=True,
     )
 
 
@@ -174,12 +198,24 @@ def _bounds(experiment: Experiment, of: Method) -> NDArray[np.float64]:
     return np.array(found)
 
 
-def _given(experiment: Experiment, of: Method) -> NDArray[np.float64]:
-    """Own first values in the order of the parameters, or nothing."""
-    if "=" not in experiment.init:
-        return np.zeros(0)
-    values = own_values(experiment.init, of.network)
-    return np.array([float(values[array][place]) for _, array, place in of.network.parameters()])
+def _draws_at(of: Method) -> NDArray[np.int64]:
+    """The place of each number that nn.Linear draws, in the order in which it does: weights row by row, then biases."""
+    at = {(array, place): i for i, (_, array, place) in enumerate(of.network.parameters())}
+    found = []
+    for layer in of.network.layers:
+        rows, columns = of.network.shapes()[f"W{layer}"]
+        found += [at[f"W{layer}", (i, j)] for i in range(rows) for j in range(columns)]
+        found += [at[f"b{layer}", (i,)] for i in range(rows)]
+    return np.array(found, np.int64)
+
+
+def _first(experiment: Experiment, of: Method, made: Kernel, dtype: Any) -> NDArray[Any]:
+    """Learned numbers that are not drawn, each in its place: own first values, and those of activations."""
+    found, starts = np.zeros(made.slots, dtype), of.network.starts()
+    own = own_values(experiment.init, of.network) if "=" in experiment.init else {}
+    for i, (name, array, place) in enumerate(of.network.parameters()):
+        found[i] = starts.get(name, 0.0) if name in starts else float(own[array][place]) if own else 0.0
+    return found
 
 
 def keys(seeds: NDArray[np.uint32]) -> NDArray[np.uint64]:
@@ -197,26 +233,31 @@ def run_block(
     out = np.full((len(seeds), 6), np.nan)
     traced = np.full((min(curves, len(seeds)), len(of.marks)), np.nan, of.dtype)
     room = np.zeros((0, 0), of.dtype) if history is None else history
-    needed = of.fixed["flags"][2:].any() or of.experiment.dropout or of.experiment.batch
+    needed = of.fixed["flags"][2:4].any() or of.experiment.dropout or of.experiment.batch
     words = keys(seeds) if needed else np.zeros((len(seeds), 8), np.uint64)
     a = of.fixed
     of.module.run_block(
-        seeds, words, a["S"], a["SO"], a["sizes"], a["bounds"], a["given"], a["first_states"], a["first_program"],
-        a["DX"], a["DT"], a["EX"], a["ET"], a["names"], a["most"], a["stride"], a["fixed"], a["samples"], a["batch"],
-        a["dropout"], a["units"], a["steps"], a["flags"], a["tolerance"], of.marks, a["sizes_h"], out, traced, room,
+        a["code"],
+        seeds,
+        words,
+        *(a[name] for name in ORDER),
+        of.marks,
+        np.zeros(a["rooms"], of.dtype),
+        out,
+        traced,
+        room,
         stop,
-    )  # fmt: skip
+    )
     return out, traced
 
 
 def compile_(of: Plan) -> None:
     """Compile a kernel (or find it on disk) before it is needed, and seal it."""
-    name = of.module.__name__
+    name = f"{of.module.__name__} {of.experiment.precision}"
     if name in _sealed:
         return
     run_block(of, np.zeros(0, np.uint32), np.zeros(1, np.int8))
     seal(of.module)
-    seal(load(common(of.experiment.precision)))
     _sealed.add(name)
 
 

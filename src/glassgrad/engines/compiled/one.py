@@ -34,7 +34,7 @@ def train_one(experiment: Experiment) -> Record:
 def _history(of: Plan) -> tuple[Floats, int, int]:
     """Every step's loss, gradient, parameters, states, one row a step; how many steps; the step that diverged, or 0."""
     count = method(of.experiment).network.count
-    columns = 1 + count * (2 + len(of.kernel.optimizer_states)) + len(of.fixed["first_program"])
+    columns = 1 + count * (2 + len(of.states)) + len(of.fixed["first_program"])
     history = np.zeros((of.experiment.steps + 1, columns), of.dtype)
     seeds = np.array([of.experiment.seed], np.uint32)
     table, _ = run_block(of, seeds, np.zeros(1, np.int8), history=history)
@@ -45,9 +45,9 @@ def _record(of: Plan, history: Array, done: int, diverged: int, seconds: float) 
     experiment = of.experiment
     formulas = method(experiment)
     count, data = formulas.network.count, draw(experiment, formulas)
-    blocks = iter(np.split(history[:, 1:], np.arange(1, 3 + len(of.kernel.optimizer_states)) * count, axis=1))
+    blocks = iter(np.split(history[:, 1:], np.arange(1, 3 + len(of.states)) * count, axis=1))
     gradients, parameters = next(blocks), next(blocks)
-    states = {name: _by_name(formulas, next(blocks)) for name in of.kernel.optimizer_states}
+    states = {name: _by_name(formulas, next(blocks)) for name in of.states}
     program = next(blocks)
     rows = np.full(experiment.steps + 2, -1, np.int64)
     rows[1 : done + 2] = np.arange(done + 1)
@@ -59,11 +59,11 @@ def _record(of: Plan, history: Array, done: int, diverged: int, seconds: float) 
         done,
         rows,
         history[:done, 0].astype(np.float64),
-        program[1 : done + 1, len(of.kernel.states)].astype(np.float64) if "reward" in formulas.pieces else None,
+        program[1 : done + 1, len(formulas.program.states)].astype(np.float64) if "reward" in formulas.pieces else None,
         _by_name(formulas, parameters),
         _by_name(formulas, gradients),
         states,
-        {name: program[: done + 1, i].astype(np.float64) for i, name in enumerate(of.kernel.states)},
+        {name: program[: done + 1, i].astype(np.float64) for i, name in enumerate(formulas.program.states)},
         data.inputs,
         data.truth,
         data.noise,

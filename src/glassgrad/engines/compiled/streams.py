@@ -1,6 +1,7 @@
 """The two Mersenne twisters and Philox inside the machine code: bit for bit PyTorch's and NumPy's numbers.
 
-Setting up a run on the host costs more than training it; here it is a few microseconds.
+Setting up a run on the host costs more than training it; here it is a few microseconds. A twister is an array of
+uint32: 624 words of state, the 624 words drawn from it, and the place of the next one.
 """
 
 import math
@@ -9,35 +10,54 @@ import numpy as np
 from numba import njit
 
 WORDS = 624
+NEXT = 2 * WORDS
+TWISTER = NEXT + 1  # length of the array
 fast = njit(nogil=True, error_model="numpy")
 
 
 @fast
 def seed_twister(state, seed):  # type: ignore[no-untyped-def]
-    """The state after manual_seed(seed), as numpy.random.seed has it; state[624] is the place of the next word."""
-    state[0] = np.uint32(seed)
+    """The state after manual_seed(seed), which is also that after numpy.random.seed(seed)."""
+    word = np.uint32(seed)
+    state[0] = word
     for i in range(1, WORDS):
-        before = np.uint64(state[i - 1])
-        mixed = np.uint64(1812433253) * (before ^ (before >> np.uint64(30))) + np.uint64(i)
-        state[i] = np.uint32(mixed & np.uint64(0xFFFFFFFF))
-    state[WORDS] = np.uint32(WORDS)
+        word = np.uint32(np.uint32(1812433253) * (word ^ (word >> np.uint32(30))) + np.uint32(i))
+        state[i] = word
+    refill(state)
+
+
+@fast
+def refill(state):  # type: ignore[no-untyped-def]
+    """The next 624 words."""
+    for i in range(WORDS - 397):
+        state[i] = state[i + 397] ^ twisted(state[i], state[i + 1])
+    for i in range(WORDS - 397, WORDS - 1):
+        state[i] = state[i + 397 - WORDS] ^ twisted(state[i], state[i + 1])
+    state[WORDS - 1] = state[396] ^ twisted(state[WORDS - 1], state[0])
+    for i in range(WORDS):
+        y = state[i]
+        y ^= y >> np.uint32(11)
+        y ^= (y << np.uint32(7)) & np.uint32(0x9D2C5680)
+        y ^= (y << np.uint32(15)) & np.uint32(0xEFC60000)
+        state[WORDS + i] = y ^ (y >> np.uint32(18))
+    state[NEXT] = np.uint32(0)
+
+
+@fast
+def twisted(a, b):  # type: ignore[no-untyped-def]
+    """A word of state from two neighbours."""
+    mixed = (a & np.uint32(0x80000000)) | (b & np.uint32(0x7FFFFFFF))
+    return (mixed >> np.uint32(1)) ^ (np.uint32(0x9908B0DF) * (b & np.uint32(1)))
 
 
 @fast
 def next_word(state):  # type: ignore[no-untyped-def]
     """The next 32 bits."""
-    if state[WORDS] >= WORDS:
-        for i in range(WORDS):
-            mixed = (state[i] & np.uint32(0x80000000)) | (state[(i + 1) % WORDS] & np.uint32(0x7FFFFFFF))
-            odd = np.uint32(0x9908B0DF) if mixed & np.uint32(1) else np.uint32(0)
-            state[i] = state[(i + 397) % WORDS] ^ (mixed >> np.uint32(1)) ^ odd
-        state[WORDS] = np.uint32(0)
-    y = state[state[WORDS]]
-    state[WORDS] = np.uint32(state[WORDS] + 1)
-    y ^= y >> np.uint32(11)
-    y ^= (y << np.uint32(7)) & np.uint32(0x9D2C5680)
-    y ^= (y << np.uint32(15)) & np.uint32(0xEFC60000)
-    return np.uint32(y ^ (y >> np.uint32(18)))
+    if state[NEXT] >= WORDS:
+        refill(state)
+    place = state[NEXT]
+    state[NEXT] = np.uint32(place + np.uint32(1))
+    return state[WORDS + np.int64(place)]
 
 
 @fast
@@ -51,17 +71,34 @@ def torch_uniform(state, bound, out):  # type: ignore[no-untyped-def]
 
 
 @fast
-def randint(state, most):  # type: ignore[no-untyped-def]
-    """numpy.random.randint(0, most + 1): the low bits of a word, drawn again while they are too large."""
+def randints(state, most, count, stride, every, out):  # type: ignore[no-untyped-def]
+    """out[i // every] += stride[i % every]*randint(0, most + 1) for `count` numbers as numpy.random.randint draws them.
+
+    They are the low bits of a word, drawn again while they are too large; a number that is too large is written, and
+    overwritten by the next, which is quicker than to jump.
+    """
     if most == 0:
-        return 0
+        return
     mask = np.uint32(most)
     for shift in (1, 2, 4, 8, 16):
         mask |= mask >> np.uint32(shift)
-    value = next_word(state) & mask
-    while value > np.uint32(most):
-        value = next_word(state) & mask
-    return np.int64(value)
+    done = np.int64(0)
+    place = np.int64(state[NEXT])
+    numbers = np.empty(count + 1, np.int32)
+    while done < count:
+        if place >= WORDS:
+            refill(state)
+            place = np.int64(0)
+        last = min(np.int64(WORDS), place + np.int64(count) - done)
+        for i in range(place, last):
+            value = state[WORDS + i] & mask
+            numbers[done] = np.int32(value)
+            done += np.int64(value <= np.uint32(most))
+        place = last
+    state[NEXT] = np.uint32(place)
+    for k in range(every):
+        for i in range(count // every):
+            out[i] += stride[k] * numbers[i * every + k]
 
 
 @fast

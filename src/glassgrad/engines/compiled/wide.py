@@ -1,136 +1,327 @@
-"""The gradient and the evaluation of networks too large to be written out: loops over layers and units.
+"""Networks too large to be written out number by number: loops over layers, units and samples.
 
-Samples stay the vector axis. A hidden layer's sums and activations are kept for all samples (rows of Z and A); four
-units of the layer below are taken at a time, so that a sum is loaded and stored once for four products.
+A hidden layer's sums and activations are kept for all samples, a row of ROOM for each unit. Products of matrices work
+on blocks of four units and four vectors of samples, so that sixteen sums stay in registers.
 """
 
-from glassgrad.engines.compiled.emit import Constants, emit
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from llvmlite import ir
+
+from glassgrad.engines.compiled.arithmetic import absolute, larger, smaller
+from glassgrad.engines.compiled.body import EVALUATION, Body, Names
+from glassgrad.engines.compiled.emit import Emitter
+from glassgrad.engines.compiled.stages import COUNT, stages
+from glassgrad.engines.compiled.vector import INDEX, Code, Vector, totals
+from glassgrad.experiment import Experiment
 from glassgrad.formula.derivative import derivative
-from glassgrad.formula.tree import Tree
-from glassgrad.method import Method
+from glassgrad.formula.lines import Line
+from glassgrad.formula.tree import Apply, Symbol
+from glassgrad.steps import learned_gradients, output_quantities
 
-LOOPS = '''
-@kernel
-def multiply_rows(n, count, row, bias, A, base, out):
-    """out = bias + Σ_j row[j]*A[base + j], over n samples."""
-    for q in range(n):
-        out[q] = bias
-    j = 0
-    while j + 4 <= count:
-        w0, w1, w2, w3 = row[j], row[j + 1], row[j + 2], row[j + 3]
-        a0, a1, a2, a3 = A[base + j], A[base + j + 1], A[base + j + 2], A[base + j + 3]
-        for q in range(n):
-            out[q] += w0 * a0[q] + w1 * a1[q] + w2 * a2[q] + w3 * a3[q]
-        j += 4
-    while j < count:
-        w0, a0 = row[j], A[base + j]
-        for q in range(n):
-            out[q] += w0 * a0[q]
-        j += 1
+BLOCK = 4  # units, and vectors of samples, that are worked on at once
 
 
-@kernel
-def dot_rows(n, count, d, A, base, g):
-    """g[j] = Σ_q d[q]*A[base + j, q]."""
-    j = 0
-    while j + 4 <= count:
-        a0, a1, a2, a3 = A[base + j], A[base + j + 1], A[base + j + 2], A[base + j + 3]
-        s0, s1, s2, s3 = F(0), F(0), F(0), F(0)
-        for q in range(n):
-            x = d[q]
-            s0 += x * a0[q]
-            s1 += x * a1[q]
-            s2 += x * a2[q]
-            s3 += x * a3[q]
-        g[j], g[j + 1], g[j + 2], g[j + 3] = s0, s1, s2, s3
-        j += 4
-    while j < count:
-        a0, s0 = A[base + j], F(0)
-        for q in range(n):
-            s0 += d[q] * a0[q]
-        g[j] = s0
-        j += 1
+class WideBody(Body):
+    """The same functions with loops: only what happens at the output is written out."""
 
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__(experiment)
+        self.width = self.form.lanes
+        sizes = self.net.sizes
+        self.bases = [sum(sizes[k] * (sizes[k - 1] + 1) + len(self.net.learned_in(k)) for k in range(1, layer))
+                      for layer in range(len(sizes) + 1)]  # fmt: skip
+        above = [sum(sizes[1:layer]) for layer in range(len(sizes) + 1)]
+        self.units = above[-1]
+        self.z_row = {layer: above[layer] for layer in self.net.layers}
+        self.a_row = {layer: self.units + above[layer] for layer in self.net.layers}
+        self.d_row = {layer: 2 * self.units + above[layer] for layer in self.net.layers}
+        self.last = self.net.sum_name(self.net.last, 0)
 
-@kernel
-def sum_of(n, d):
-    total = F(0)
-    for q in range(n):
-        total += d[q]
-    return total
+    def room(self, samples: int) -> int:
+        return (3 * self.units + len(self.shelves)) * self.form.whole(samples)
 
+    def shelf(self, name: str) -> int:
+        return 3 * self.units + super().shelf(name)
 
-@kernel
-def add_row(n, w, d, out):
-    for q in range(n):
-        out[q] += w * d[q]
+    def lines(self) -> list[Line]:
+        found = [quantity.line for quantity in output_quantities(self.of)]
+        found += [q.line for q in learned_gradients(self.of, self.net.last, False)]
+        if "reward" in self.of.pieces:
+            found.append(Line("mean_reward", Apply("mean", (Symbol("reward"),)), "step"))
+        return found
 
+    # addresses ---------------------------------------------------------------------------------------------------
 
-@kernel
-def forward(n, P, X, KEEP, H, sizes, Z, A):
-    """All hidden layers, and the last sum in Z's last row; A begins with the inputs."""
-    last = sizes.shape[0] - 1
-    for k in range(sizes[0]):
-        for q in range(n):
-            A[k, q] = X[k, q]
-    base, below, row = 0, 0, 0
-    for layer in range(1, last + 1):
-        inputs, units = sizes[layer - 1], sizes[layer]
-        above = below + inputs
+    def weight(self, code: Code, layer: int, unit: Any, source: Any) -> Any:
+        """The place of a weight; of a bias where the source is the number of sources."""
+        row = self.net.sizes[layer - 1] + 1
+        return _sum(code, self.bases[layer], _product(code, unit, row), source)
+
+    def source(self, code: Code, layer: int) -> tuple[Any, Any]:
+        """Where a layer reads from: an array, and the place of its first row."""
+        if layer == 1:
+            return code["X"], 0
+        return code["ROOM"], _product(code, code["stride"], self.a_row[layer - 1])
+
+    def cell(self, code: Code, row: Any, q: Any) -> Any:
+        return _sum(code, _product(code, code["stride"], row), q)
+
+    # forward -----------------------------------------------------------------------------------------------------
+
+    def forward(self, code: Code, emit: Emitter, known: Names, dropout: bool) -> None:
+        keep = 0
+        for layer in self.net.layers:
+            array, first = self.source(code, layer)
+            units = self.net.sizes[layer]
+
+            def finish(unit: Any, q: Any, z: Vector, layer: int = layer, keep: int = keep) -> None:
+                code.store(code["ROOM"], self.cell(code, _sum(code, unit, self.z_row[layer]), q), z)
+                if layer < self.net.last:
+                    a = emit(self.of.activation.in_layer(layer), known | {"z": z}).spread()
+                    if dropout:
+                        a = a * code.load(code["KEEP"], self.cell(code, _sum(code, unit, keep), q))
+                    code.store(code["ROOM"], self.cell(code, _sum(code, unit, self.a_row[layer]), q), a)
+
+            self.through(code, layer, (array, first), finish)
+            keep += units
+
+    def through(
+        self, code: Code, layer: int, source: tuple[Any, Any], finish: Callable[[Any, Any, Vector], None]
+    ) -> None:
+        """Every sum of a layer: its bias, and its weights times what it reads."""
+        inputs, units = self.net.sizes[layer - 1], self.net.sizes[layer]
+        multiply(
+            code,
+            (units, inputs),
+            source,
+            lambda unit, j: self.weight(code, layer, unit, j),
+            lambda unit: code.spread(code["P"], self.weight(code, layer, unit, inputs)),
+            finish,
+        )
+
+    # gradient ----------------------------------------------------------------------------------------------------
+
+    def gradient(self, code: Code) -> Names:
+        emit = Emitter(code, self.constants)
+        known = {**self.learned_by_activations(code), **self.states(code)}
+        known[COUNT] = Vector(code, code.at.sitofp(code["real"], code.form.kind))
+        self.forward(code, emit, known, self.experiment.dropout > 0)
+        for stage in stages(self.lines(), (f"d{self.last}",)):
+            for line in stage.early:
+                known[line.name] = emit(line.tree, known)
+            known |= self.loop(code, emit, stage, known)
+        for name in self.net.learned_in(self.net.last):
+            code.store(code["G"], self.parameters.index(f"{name}{self.net.last}"), known[f"d{name}{self.net.last}"])
+        keep = self.units - self.net.sizes[-1]
+        for layer in reversed(self.net.layers):
+            self.weights_gradients(code, layer)
+            if layer > 1:
+                keep -= self.net.sizes[layer - 1]
+                self.backward(code, emit, known, layer, keep)
+        known["L"] = self.costs(code, emit, known["L"])
+        if self.experiment.clip is not None:
+            self.clipping(code, emit)
+        return known
+
+    def learned_by_activations(self, code: Code) -> Names:
+        return {name: code.load(code["P"], self.parameters.index(name), 1) for name in self.net.starts()}
+
+    def sample(self, code: Code, q: Any, width: int, chance: bool) -> Names:
+        z = code.load(code["ROOM"], self.cell(code, self.z_row[self.net.last], q))
+        plain = Body.sample(self, code, q, width, chance)
+        return {name: value for name, value in plain.items() if not name.startswith("keep")} | {self.last: z}
+
+    def hand_out(self, code: Code, name: str, q: Any, value: Vector) -> None:
+        """What arrives at the last sum, with the sample's weight."""
+        code.store(
+            code["ROOM"], self.cell(code, self.d_row[self.net.last], q), value.spread() * code.load(code["C"], q)
+        )
+
+    def weights_gradients(self, code: Code, layer: int) -> None:
+        """dW[i][j] = Σ_q d[i, q]*a[j, q], and the biases': Σ_q d[i, q]."""
+        inputs, units = self.net.sizes[layer - 1], self.net.sizes[layer]
+        rows = min(BLOCK, units)
+        columns = code.form.lanes // rows
+        for first, last, step in _blocks(units, rows):
+            with code.loop(last, first, step) as unit:
+                for left, right, some in _blocks(inputs, min(columns, inputs)):
+                    with code.loop(right, left, some) as source:
+                        self.block_of_sums(code, layer, unit, step, source, some)
+                self.block_of_sums(code, layer, unit, step, None, 1)
+
+    def block_of_sums(self, code: Code, layer: int, unit: Any, units: int, source: Any, sources: int) -> None:
+        array, first = self.source(code, layer)
+        inputs = self.net.sizes[layer - 1]
+        made = [[code.variable(code.number(0)) for _ in range(sources)] for _ in range(units)]
+        with code.loop(code["n"], step=code.form.lanes) as q:
+            d = [
+                code.load(code["ROOM"], self.cell(code, _sum(code, unit, self.d_row[layer] + i), q))
+                for i in range(units)
+            ]
+            for j in range(sources):
+                if source is None:
+                    for i in range(units):
+                        made[i][0].add(d[i])
+                else:
+                    a = code.load(array, _sum(code, first, self.cell(code, _sum(code, source, j), q)))
+                    for i in range(units):
+                        made[i][j].add(d[i] * a)
+        found = totals([variable.get() for row in made for variable in row])
         for i in range(units):
-            weights = P[base + i * (inputs + 1) : base + (i + 1) * (inputs + 1)]
-            multiply_rows(n, inputs, weights, weights[inputs], A, below, Z[row])
-            if layer < last:
-                activate(n, Z[row], A[above + i], H)
-                if KEEP.shape[0] > 0:
-                    for q in range(n):
-                        A[above + i, q] *= KEEP[row, q]
-            row += 1
-        base += units * (inputs + 1)
-        below = above
+            for j in range(sources):
+                place = self.weight(
+                    code, layer, _sum(code, unit, i), inputs if source is None else _sum(code, source, j)
+                )
+                code.store(code["G"], place, _lane(found, i * sources + j))
+
+    def backward(self, code: Code, emit: Emitter, known: Names, layer: int, keep: int) -> None:
+        """What arrives at the sums of the layer below."""
+        below = layer - 1
+        activation = self.of.activation.in_layer(below)
+        slope = derivative(self.of.activation.tree, "z")
+        learned = {name: code.variable(code.number(0)) for name in self.net.learned_in(below)}
+        renamed = {name: known[f"{name}{below}"] for name in learned}
+
+        def finish(unit: Any, q: Any, arriving: Vector) -> None:
+            z = code.load(code["ROOM"], self.cell(code, _sum(code, unit, self.z_row[below]), q))
+            if self.experiment.dropout:
+                arriving = arriving * code.load(code["KEEP"], self.cell(code, _sum(code, unit, keep), q))
+            for name, made in learned.items():
+                made.add(arriving * emit(derivative(activation, f"{name}{below}"), known | {"z": z}))
+            d = arriving * emit(slope, known | renamed | {"z": z})
+            code.store(code["ROOM"], self.cell(code, _sum(code, unit, self.d_row[below]), q), d.spread())
+
+        multiply(
+            code,
+            (self.net.sizes[below], self.net.sizes[layer]),
+            (code["ROOM"], _product(code, code["stride"], self.d_row[layer])),
+            lambda unit, source: self.weight(code, layer, source, unit),
+            lambda unit: code.number(0),
+            finish,
+        )
+        for name, made in learned.items():
+            code.store(code["G"], self.parameters.index(f"{name}{below}"), made.get().total())
+
+    def store_gradients(self, code: Code, known: Names) -> None:
+        """They are in their places already."""
+
+    def costs(self, code: Code, emit: Emitter, loss: Vector) -> Vector:
+        """The regulariser's share of the loss and of every weight's gradient."""
+        if self.of.regulariser is None:
+            return loss
+        tree = self.of.regulariser.tree
+        total = code.variable(code.number(0))
+        for layer in self.net.layers:
+            inputs = self.net.sizes[layer - 1]
+            for first, last, step in _blocks(inputs, code.form.lanes):
+                with code.loop(self.net.sizes[layer]) as unit, code.loop(last, first, step) as source:
+                    place = self.weight(code, layer, unit, source)
+                    w = code.load(code["P"], place, step)
+                    cost = emit(tree, {"w": w}).spread(step)
+                    lanes = cost if step > 1 else cost.spread() * code.lanes([1] + [0] * (code.form.lanes - 1))
+                    total.add(lanes)
+                    share = emit(derivative(tree, "w"), {"w": w}).spread(step)
+                    code.store(code["G"], place, code.load(code["G"], place, step) + share)
+        return loss + total.get().total()
+
+    def clipping(self, code: Code, emit: Emitter) -> None:
+        """g = gradient * min(1, clip/(norm + 1e-6))."""
+        squares = code.variable(code.number(0))
+        with code.loop(self.slots, step=code.form.lanes) as p:
+            g = code.load(code["G"], p)
+            squares.add(g * g)
+        clip = emit(Symbol("clip"), {})
+        shrink = smaller(clip.like(1), clip / (squares.get().total().intrinsic("sqrt") + 1e-6))
+        with code.loop(self.slots, step=code.form.lanes) as p:
+            code.store(code["G"], p, code.load(code["G"], p) * shrink)
+
+    # evaluation --------------------------------------------------------------------------------------------------
+
+    def evaluation(self) -> None:
+        code = Code(self.module, self.form, "evaluation", EVALUATION)
+        emit = Emitter(code, self.constants)
+        known = self.learned_by_activations(code)
+        self.forward(code, emit, known, dropout=False)
+        total, most = code.variable(code.number(0)), code.variable(code.number(0))
+        output = [q.line for q in output_quantities(self.of) if q.section == "forward"]
+        with code.loop(code["n"], step=self.form.lanes) as q:
+            values = known | self.sample(code, q, self.form.lanes, chance=False)
+            for line in output:
+                values[line.name] = emit(line.tree, values)
+            self.judge(code, self.answer(emit, values), values["t"], q, total, most)
+        dead = code.variable(code.number(0, 1))
+        rows = self.units - self.net.sizes[-1]
+        with code.loop(self.a_row[1] + rows, self.a_row[1]) as row:
+            seen = code.variable(code.number(0))
+            with code.loop(code["n"], step=self.form.lanes) as q:
+                seen.set(larger(absolute(code.load(code["ROOM"], self.cell(code, row, q))), seen.get()))
+            dead.add(code.number(1, 1).where(seen.get().most().compare("==", 0), 0))
+        self.verdict(code, total, most, dead.get())
 
 
-@kernel
-def backward(n, P, KEEP, H, sizes, Z, A, D, G):
-    """From D's last row, the derivative at the last sum times the sample's weight, to every parameter."""
-    last = sizes.shape[0] - 1
-    base, row, below = P.shape[0], Z.shape[0], A.shape[0]
-    for layer in range(last, 0, -1):
-        inputs, units = sizes[layer - 1], sizes[layer]
-        base -= units * (inputs + 1)
-        row -= units
-        below -= inputs
-        for i in range(units):
-            at = base + i * (inputs + 1)
-            dot_rows(n, inputs, D[row + i], A, below, G[at : at + inputs])
-            G[at + inputs] = sum_of(n, D[row + i])
-        if layer > 1:
-            for j in range(inputs):
-                d = D[row - inputs + j]
-                for q in range(n):
-                    d[q] = F(0)
-                for i in range(units):
-                    add_row(n, P[base + i * (inputs + 1) + j], D[row + i], d)
-                slope(n, Z[row - inputs + j], d, H)
-                if KEEP.shape[0] > 0:
-                    for q in range(n):
-                        d[q] *= KEEP[row - inputs + j, q]
-'''
+def multiply(
+    code: Code,
+    sizes: tuple[int, int],
+    rows: tuple[Any, Any],
+    weight: Callable[[Any, Any], Any],
+    start: Callable[[Any], Vector],
+    finish: Callable[[Any, Any, Vector], None],
+) -> None:
+    """finish(i, q, start(i) + Σ_j P[weight(i, j)]*array[first + j*stride + q]) for all i and, vectors at a time, q.
+
+    sizes: how many i, how many j. rows: (array, first).
+    """
+    (outs, ins), (array, first) = sizes, rows
+    lanes = code.form.lanes
+    many = code.at.and_(code["n"], ir.Constant(INDEX, -lanes * BLOCK))
+    for begin, end, vectors in ((0, many, BLOCK), (many, code["n"], 1)):
+        with code.loop(end, begin, lanes * vectors) as q:
+            for left, right, some in _blocks(outs, BLOCK):
+                with code.loop(right, left, some) as unit:
+                    made = [[code.variable(start(_sum(code, unit, i))) for _ in range(vectors)] for i in range(some)]
+                    with code.loop(ins) as source:
+                        row = _sum(code, first, _product(code, code["stride"], source), q)
+                        a = [code.load(array, _sum(code, row, v * lanes)) for v in range(vectors)]
+                        for i in range(some):
+                            w = code.spread(code["P"], weight(_sum(code, unit, i), source))
+                            for v in range(vectors):
+                                made[i][v].add(w * a[v])
+                    for i in range(some):
+                        for v in range(vectors):
+                            finish(_sum(code, unit, i), _sum(code, q, v * lanes), made[i][v].get())
 
 
-def activation_source(of: Method, constants: Constants) -> str:
-    """def activate(n, z, a, H) and def slope(n, z, d, H): the hidden layers' activation and d *= its derivative."""
-    tree: Tree = of.activation.tree
-    value, steep = emit(tree, {"z": "z[q]"}, constants), emit(derivative(tree, "z"), {"z": "z[q]"}, constants)
-    return f"""
-@kernel
-def activate(n, z, a, H):
-    for q in range(n):
-        a[q] = {value}
+def _blocks(count: int, size: int) -> Iterator[tuple[int, int, int]]:
+    """Ranges (first, last, step) that cover `count`: whole blocks, then what is left one by one."""
+    whole = count - count % size
+    if whole:
+        yield 0, whole, size
+    if whole < count:
+        yield whole, count, 1
 
 
-@kernel
-def slope(n, z, d, H):
-    for q in range(n):
-        d[q] *= {steep}
-"""
+def _lane(vectors: Sequence[Vector], place: int) -> Vector:
+    lanes = vectors[0].width
+    chosen = vectors[place // lanes]
+    return Vector(chosen.code, chosen.code.at.extract_element(chosen.ir, ir.Constant(ir.IntType(32), place % lanes)))
+
+
+def _sum(code: Code, *parts: Any) -> Any:
+    """Whole numbers added, the known ones beforehand."""
+    known = sum(part for part in parts if isinstance(part, int))
+    found = None
+    for part in parts:
+        if not isinstance(part, int):
+            found = part if found is None else code.at.add(found, part)
+    if found is None:
+        return known
+    return found if known == 0 else code.at.add(found, ir.Constant(INDEX, known))
+
+
+def _product(code: Code, a: Any, b: Any) -> Any:
+    if isinstance(a, int) and isinstance(b, int):
+        return a * b
+    a, b = (ir.Constant(INDEX, part) if isinstance(part, int) else part for part in (a, b))
+    return code.at.mul(a, b)

@@ -1,0 +1,152 @@
+"""The functions of the formula language on vectors.
+
+Single precision: branch-free polynomials (after Cephes) that are exact to about one unit in the last place. Double
+precision: the C library's, lane by lane.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from llvmlite import ir
+
+from glassgrad.engines.compiled.vector import Vector
+
+
+def polynomial(x: Vector, coefficients: Sequence[float]) -> Vector:
+    """c0*x**n + c1*x**(n - 1) + … + cn, by Horner."""
+    found = x.like(coefficients[0])
+    for coefficient in coefficients[1:]:
+        found = found * x + coefficient
+    return found
+
+
+def absolute(x: Vector) -> Vector:
+    """|x|."""
+    return x.intrinsic("fabs")
+
+
+def square(x: Vector) -> Vector:
+    """x²."""
+    return x * x
+
+
+def relu(x: Vector) -> Vector:
+    """x where it is positive, else 0."""
+    return x.like(0).where(x.like(0).compare(">", x), x)  # NaN stays NaN
+
+
+def sign(x: Vector) -> Vector:
+    """-1, 0 or 1."""
+    return x.like(1).where(x.compare(">", 0), x.like(-1).where(x.compare("<", 0), x * 0.0))
+
+
+def larger(a: Vector, b: Vector) -> Vector:
+    """The larger of two; the first at a tie, NaN if one is."""
+    a, b = a.like(b), b.like(a)
+    return a.where(b.compare("<=", a), b.where(a.compare("==", a), a))
+
+
+def smaller(a: Vector, b: Vector) -> Vector:
+    """The smaller of two; the first at a tie, NaN if one is."""
+    a, b = a.like(b), b.like(a)
+    return a.where(b.compare(">=", a), b.where(a.compare("==", a), a))
+
+
+def _bits(x: Vector) -> ir.Type:
+    """Whole numbers as wide as x."""
+    kind = ir.IntType(32)
+    return ir.VectorType(kind, x.width) if x.width > 1 else kind
+
+
+def _whole(kind: ir.Type, value: int) -> ir.Constant:
+    if isinstance(kind, ir.VectorType):
+        return ir.Constant(kind, [ir.Constant(kind.element, value)] * kind.count)
+    return ir.Constant(kind, value)
+
+
+EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+LOG = (7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+       2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1)  # fmt: skip
+TANH = (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
+
+
+def exp(x: Vector) -> Vector:
+    """e**x = 2**n * e**r, |r| <= log(2)/2; 0 where that is below the normal range."""
+    if not x.code.form.single:
+        return x.library("exp")
+    at, kind = x.code.at, _bits(x)
+    y = x.like(88.8).where(x.compare(">", 88.8), x.like(-87.3).where(x.compare("<", -87.3), x))
+    n = (y * 1.44269504 + 0.5).intrinsic("floor")
+    r = y - n * 0.693359375 - n * -2.12194440e-4
+    found = polynomial(r, EXP) * r * r + r + 1
+    raised = at.add(at.bitcast(found.ir, kind), at.shl(at.fptosi(n.ir, kind), _whole(kind, 23)))  # times 2**n
+    found = Vector(x.code, at.bitcast(raised, x.ir.type))
+    found = x.like(0).where(x.compare("<", -87.3), found.where(x.compare("<", 88.722839), x.like(float("inf"))))
+    return found.where(x.compare("==", x), x)
+
+
+def log(x: Vector) -> Vector:
+    """log(x) = k*log(2) + log(1 + m), sqrt(1/2) <= 1 + m < sqrt(2)."""
+    if not x.code.form.single:
+        return x.library("log")
+    at, kind = x.code.at, _bits(x)
+    tiny = x.compare("<", 1.17549435e-38)
+    bits = at.bitcast((x * x.like(16777216).where(tiny, 1)).ir, kind)
+    e = Vector(x.code, at.sitofp(at.sub(at.ashr(bits, _whole(kind, 23)), _whole(kind, 127)), x.ir.type))
+    mantissa = at.or_(at.and_(bits, _whole(kind, 0x7FFFFF)), _whole(kind, 0x3F800000))
+    m = Vector(x.code, at.bitcast(mantissa, x.ir.type))
+    big = m.compare(">", 1.41421356)
+    m = (m * 0.5).where(big, m) - 1
+    k = e + x.like(1).where(big, 0) - x.like(24).where(tiny, 0)
+    z = m * m
+    p = polynomial(m, LOG) * m * z + k * -2.12194440e-4 - z * 0.5
+    found = m + p + k * 0.693359375
+    found = x.like(float("-inf")).where(x.compare("==", 0), found)
+    found = x.like(float("nan")).where(x.compare("<", 0), found)
+    return found.where(x.compare("<", float("inf")), x)
+
+
+def log1p(e: Vector) -> Vector:
+    """log(1 + e) = 2 artanh(e/(2 + e)) for 0 <= e <= 1."""
+    if not e.code.form.single:
+        return e.library("log1p")
+    s = e / (e + 2)
+    return s * (polynomial(s * s, [2 / k for k in (13, 11, 9, 7, 5, 3)]) * (s * s) + 2)
+
+
+def tanh(x: Vector) -> Vector:
+    """(e**2x - 1)/(e**2x + 1); near 0 a polynomial."""
+    if not x.code.form.single:
+        return x.library("tanh")
+    a, z = absolute(x), x * x
+    near = polynomial(z, TANH) * z * x + x
+    far = 1 - 2 / (exp(a + a) + 1)
+    far = far.where(x.compare(">", 0), (-far).where(x.compare("<", 0), x))
+    return near.where(a.compare("<", 0.625), far)
+
+
+def sigmoid(x: Vector) -> Vector:
+    """1/(1 + e**-x), stable at both ends."""
+    e = exp(-absolute(x))
+    return x.like(1).where(x.compare(">=", 0), e) / (e + 1)
+
+
+def softplus(x: Vector) -> Vector:
+    """log(1 + e**x); beyond 20 it is x, as in PyTorch."""
+    return x.where(x.compare(">", 20), relu(x) + log1p(exp(-absolute(x))))
+
+
+def power(a: Vector, b: Vector) -> Vector:
+    """a**b, as the C library has it."""
+    a, b = a.like(b), b.like(a)
+    return a.intrinsic("pow", b)
+
+
+FUNCTIONS: Mapping[str, Callable[..., Vector]] = {
+    "exp": exp, "log": log, "tanh": tanh, "sigmoid": sigmoid, "softplus": softplus, "relu": relu, "sign": sign,
+    "abs": absolute, "max": larger, "min": smaller, "**": power,
+    "sqrt": lambda x: x.intrinsic("sqrt"), "round": lambda x: x.intrinsic("rint"),
+    "sin": lambda x: x.intrinsic("sin"), "cos": lambda x: x.intrinsic("cos"), "erf": lambda x: x.library("erf"),
+}  # fmt: skip
+POWERS: Mapping[float, Callable[[Vector], Vector]] = {
+    2.0: square, 3.0: lambda x: x * x * x, 0.5: lambda x: x.intrinsic("sqrt"), -1.0: lambda x: 1 / x,
+}  # fmt: skip

@@ -1,0 +1,299 @@
+"""The functions of a kernel, written from the formulas of an experiment: one step of training, and the evaluation.
+
+    step(n, real, stride, P, G, M, ST, X, T, C, NOISE, UNIFORM, KEEP, H, HO, OUT, ROOM) -> 1, or 0 if not finite
+    evaluation(n, stride, P, X, T, C, H, OUT, ROOM)
+
+n: samples, filled up to whole vectors; real: without the filling. stride: length of a row of X and KEEP. P, G: learned
+numbers and their gradient, each in its place. M: the optimizer's states, a row each. ST: the objective's states, then
+the mean reward. C: each sample's weight, 0 for the filling. H, HO: constants of the step. OUT: loss; mean and largest
+error, dead units. Seeds, data and all numbers are arguments: only another structure is another kernel.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from llvmlite import ir
+
+from glassgrad.engines.compiled.arithmetic import absolute, larger
+from glassgrad.engines.compiled.emit import Constants, Emitter
+from glassgrad.engines.compiled.stages import COUNT, Stage, stages
+from glassgrad.engines.compiled.vector import INDEX, Code, Form, Variable, Vector, totals
+from glassgrad.experiment import Experiment
+from glassgrad.formula.lines import Line
+from glassgrad.formula.tree import Apply, Symbol, Tree
+from glassgrad.method import Method, method
+from glassgrad.network import gradient_name
+from glassgrad.steps import quantities
+
+STEP = ("n", "real", "stride", "P", "G", "M", "ST", "X", "T", "C", "NOISE", "UNIFORM", "KEEP", "H", "HO", "OUT", "ROOM")
+EVALUATION = ("n", "stride", "P", "X", "T", "C", "H", "OUT", "ROOM")
+Names = dict[str, Vector]
+
+
+def settings_of(experiment: Experiment, of: Method) -> dict[str, float]:
+    """The numbers that the formulas of a step read, by name."""
+    found = {**of.activation.numbers, **of.output_activation.numbers, **of.numbers, "steps": float(experiment.steps)}
+    if of.regulariser is not None:
+        found |= of.regulariser.numbers
+    if experiment.clip is not None:
+        found["clip"] = experiment.clip
+    return found
+
+
+class Body:
+    """Writes the functions of a network small enough that each of its numbers has instructions of its own."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment, self.of = experiment, method(experiment)
+        self.form = Form(experiment.precision)
+        self.net = self.of.network
+        self.parameters = [name for name, _, _ in self.net.parameters()]
+        self.slots = self.form.whole(len(self.parameters))
+        self.constants = Constants(frozenset((*settings_of(experiment, self.of), "step")))
+        self.rates = Constants(frozenset((*self.of.optimizer.numbers, "step", "steps")))
+        self.keeps = [f"keep{layer}_{i + 1}" for layer in self.net.layers[:-1] for i in self.net.units(layer)]
+        self.width = 1 if (experiment.batch or experiment.samples) == 1 else self.form.lanes
+        self.module = ir.Module()
+        self.shelves: list[str] = []
+
+    def shelf(self, name: str) -> int:
+        """The row of ROOM in which a value waits for a later loop."""
+        if name not in self.shelves:
+            self.shelves.append(name)
+        return self.shelves.index(name)
+
+    def room(self, samples: int) -> int:
+        """How many numbers ROOM holds, for so many samples."""
+        return len(self.shelves) * max(self.slots, self.form.whole(samples))
+
+    # what formulas may read --------------------------------------------------------------------------------------
+
+    def learned(self, code: Code) -> Names:
+        return {name: code.load(code["P"], i, 1) for i, name in enumerate(self.parameters)}
+
+    def sample(self, code: Code, q: Any, width: int, chance: bool) -> Names:
+        """What differs between samples, for those from q on."""
+        found = {name: code.load(code["X"], _row(code, i, q), width) for i, name in enumerate(self.of.task.names)} | {
+            "t": code.load(code["T"], q, width)
+        }
+        if not chance:
+            return found | {"noise": code.number(0, 1), "uniform": code.number(0.5, 1)}
+        found |= {name: code.load(code[name.upper()], q, width) for name in ("noise", "uniform")}
+        if self.experiment.dropout:
+            found |= {name: code.load(code["KEEP"], _row(code, i, q), width) for i, name in enumerate(self.keeps)}
+        return found
+
+    def states(self, code: Code) -> Names:
+        return {name: code.load(code["ST"], i, 1) for i, name in enumerate(self.of.program.states)}
+
+    # the step ----------------------------------------------------------------------------------------------------
+
+    def lines(self) -> list[Line]:
+        """All formulas of a step but the optimizer's, and the batch's mean reward for the record."""
+        found = [quantity.line for quantity in quantities(self.experiment)]
+        if "reward" in self.of.pieces:
+            found.append(Line("mean_reward", Apply("mean", (Symbol("reward"),)), "step"))
+        return found
+
+    def step(self) -> None:
+        code = Code(self.module, self.form, "step", STEP, INDEX)
+        known = self.gradient(code)
+        self.keep(code, known)
+        loss = known["L"]
+        code.store(code["OUT"], 0, loss)
+        finite = code.at.and_(_finite(code, loss), self.finite_gradient(code))
+        with code.at.if_then(finite):
+            self.update(code)
+        code.close(code.at.zext(finite, INDEX))
+
+    def gradient(self, code: Code) -> Names:
+        """Every gradient into G; gives what has one value for the whole step."""
+        known = {**self.learned(code), **self.states(code), COUNT: _count(code)}
+        emit = Emitter(code, self.constants)
+        for stage in stages(self.lines(), ()):
+            for line in stage.early:
+                known[line.name] = emit(line.tree, known)
+            known |= self.loop(code, emit, stage, known)
+        self.store_gradients(code, known)
+        return known
+
+    def store_gradients(self, code: Code, known: Names) -> None:
+        for i, name in enumerate(self.parameters):
+            gradient = gradient_name(name)
+            code.store(code["G"], i, known[f"g_{gradient[1:]}" if self.experiment.clip is not None else gradient])
+
+    def loop(self, code: Code, emit: Emitter, stage: Stage, known: Names) -> Names:
+        """One pass through the samples: the means and extremes that it makes."""
+        if not stage.loops:
+            return {}
+        sums = Sums(code, stage.aggregates, self.width)
+        with code.loop(code["n"], step=self.width) as q:
+            values = known | self.sample(code, q, self.width, chance=True)
+            values |= {
+                name: code.load(code["ROOM"], _row(code, self.shelf(name), q), self.width)
+                for name in sorted(stage.recalled)
+            }
+            for line in stage.each:
+                values[line.name] = emit(line.tree, values)
+            for name in sorted(stage.kept):
+                code.store(code["ROOM"], _row(code, self.shelf(name), q), values[name].spread(self.width))
+            for name in stage.wanted:
+                self.hand_out(code, name, q, values[name])
+            sums.add(emit, values, code.load(code["C"], q, self.width))
+        return sums.finished()
+
+    def hand_out(self, code: Code, name: str, q: Any, value: Vector) -> None:
+        """A sample's value that is needed outside of the loop: of a network that is written out there is none."""
+
+    def keep(self, code: Code, known: Names) -> None:
+        """What lasts beyond the step: the objective's states, and the batch's mean reward for the record."""
+        for i, state in enumerate(self.of.program.states):
+            code.store(code["ST"], i, known[self.of.program.latest[state]])
+        if "reward" in self.of.pieces:
+            code.store(code["ST"], len(self.of.program.states), known["mean_reward"])
+
+    def finite_gradient(self, code: Code) -> Any:
+        """Whether every number of G is finite: 0 times it is 0."""
+        total = code.variable(code.number(0))
+        with code.loop(self.slots, step=self.form.lanes) as p:
+            total.add(code.load(code["G"], p) * 0.0)
+        return _finite(code, total.get().total())
+
+    def update(self, code: Code) -> None:
+        """The optimizer's lines for every parameter, vectors of parameters at a time."""
+        program = self.of.optimizer_program
+        emit = Emitter(code, self.rates, "HO")
+        rows = {state: i * self.slots for i, state in enumerate(program.states)}
+        whole = {state for state in program.states if program.level(state) == "step"}
+        known = {COUNT: code.number(len(self.parameters), 1)}
+        known |= {state: code.load(code["M"], rows[state], 1) for state in whole}
+        wanted = {program.latest["w"]: ("P", 0)} | {program.latest[s]: ("M", rows[s]) for s in rows if s not in whole}
+        for stage in stages(program.lines, wanted):
+            for line in stage.early:
+                known[line.name] = emit(line.tree, known)
+            if not stage.loops:
+                continue
+            sums = Sums(code, stage.aggregates, self.form.lanes)
+            with code.loop(self.slots, step=self.form.lanes) as p:
+                values = known | {"w": code.load(code["P"], p), "g": code.load(code["G"], p)}
+                values |= {s: code.load(code["M"], _plus(code, p, rows[s])) for s in rows if s not in whole}
+                values |= {
+                    name: code.load(code["ROOM"], _plus(code, p, self.shelf(name) * self.slots))
+                    for name in sorted(stage.recalled)
+                }
+                for line in stage.each:
+                    values[line.name] = emit(line.tree, values)
+                for name in sorted(stage.kept):
+                    code.store(code["ROOM"], _plus(code, p, self.shelf(name) * self.slots), values[name].spread())
+                sums.add(emit, values, self.share(code, p))
+                for name in stage.wanted:
+                    array, row = wanted[name]
+                    code.store(code[array], _plus(code, p, row), values[name].spread())
+            known |= sums.finished()
+        for state in whole:
+            with code.loop(self.slots, step=self.form.lanes) as p:
+                code.store(code["M"], _plus(code, p, rows[state]), known[program.latest[state]].spread())
+
+    def share(self, code: Code, p: Any) -> Vector:
+        """1/count for each parameter from place p on, 0 for the filling."""
+        ramp = code.lanes(range(self.form.lanes))
+        place = Vector(code, code.at.sitofp(p, self.form.kind)) + ramp
+        return code.number(1 / len(self.parameters)).where(place.compare("<", len(self.parameters)), 0)
+
+    # the evaluation ----------------------------------------------------------------------------------------------
+
+    def evaluation(self) -> None:
+        code = Code(self.module, self.form, "evaluation", EVALUATION)
+        emit = Emitter(code, self.constants)
+        known = self.learned(code) | {name: code.number(1, 1) for name in self.keeps}
+        forward = [q.line for q in quantities(self.experiment) if q.section == "forward"]
+        units = [line.name for line in forward if line.name.startswith("a")]
+        total, most = code.variable(code.number(0)), code.variable(code.number(0))
+        seen = {name: code.variable(code.number(0)) for name in units}
+        with code.loop(code["n"], step=self.form.lanes) as q:
+            values = known | self.sample(code, q, self.form.lanes, chance=False)
+            for line in forward:
+                values[line.name] = emit(line.tree, values)
+            self.judge(code, self.answer(emit, values), values["t"], q, total, most)
+            for name in units:
+                seen[name].set(larger(absolute(values[name]), seen[name].get()))
+        dead = code.number(0, 1)
+        for variable in seen.values():
+            dead = dead + code.number(1, 1).where(variable.get().most().compare("==", 0), 0)
+        self.verdict(code, total, most, dead)
+
+    def judge(self, code: Code, answer: Vector, truth: Vector, q: Any, total: Variable, most: Variable) -> None:
+        gap = absolute(answer - truth)
+        weight = code.load(code["C"], q)
+        total.add(gap * weight)
+        most.set(larger(gap.where(weight.compare(">", 0), 0), most.get()))
+
+    def verdict(self, code: Code, total: Variable, most: Variable, dead: Vector) -> None:
+        for i, value in enumerate((total.get().total(), most.get().most(), dead)):
+            code.store(code["OUT"], i, value)
+        code.close()
+
+    def answer(self, emit: Emitter, values: Names) -> Vector:
+        """From the output to the answer, without chance."""
+        values = values | {"o": values[self.of.output_name]}
+        for line in self.of.program.lines:
+            if line.name in ("reward", "objective"):
+                break
+            if line.level == "sample":
+                values[line.name] = emit(line.tree, values)
+            if line.name == "a":
+                break
+        return values["a"]
+
+
+class Sums:
+    """The means and extremes that one loop makes."""
+
+    def __init__(self, code: Code, aggregates: Mapping[str, tuple[str, Tree]], width: int) -> None:
+        self.code, self.aggregates = code, aggregates
+        start = {"mean": 0.0, "max": float("-inf"), "min": float("inf")}
+        self.made = {name: code.variable(code.number(start[kind], width)) for name, (kind, _) in aggregates.items()}
+
+    def add(self, emit: Emitter, values: Mapping[str, Vector], weight: Vector) -> None:
+        for name, (kind, tree) in self.aggregates.items():
+            value, made = emit(tree, values), self.made[name]
+            if kind == "mean":
+                made.add(value * weight)
+            else:
+                value = weight.like(value)
+                value = value if kind == "max" else -value
+                best = made.get() if kind == "max" else -made.get()
+                best = larger(value.where(weight.compare(">", 0), best), best)
+                made.set(best if kind == "max" else -best)
+
+    def finished(self) -> Names:
+        """Each as one number."""
+        means = [name for name, (kind, _) in self.aggregates.items() if kind == "mean"]
+        found = {name: self.made[name].get() for name in self.aggregates}
+        for name, (kind, _) in self.aggregates.items():
+            if kind != "mean":
+                found[name] = found[name].most() if kind == "max" else -((-found[name]).most())
+        if means and found[means[0]].width > 1:
+            lanes = self.code.form.lanes
+            whole = totals([found[name] for name in means])
+            for i, name in enumerate(means):
+                place = ir.Constant(ir.IntType(32), i % lanes)
+                found[name] = Vector(self.code, self.code.at.extract_element(whole[i // lanes].ir, place))
+        return found
+
+
+def _finite(code: Code, value: Vector) -> Any:
+    return absolute(value).compare("<", float("inf"))
+
+
+def _count(code: Code) -> Vector:
+    return Vector(code, code.at.sitofp(code["real"], code.form.kind))
+
+
+def _plus(code: Code, p: Any, row: int) -> Any:
+    return code.at.add(p, ir.Constant(INDEX, row))
+
+
+def _row(code: Code, row: int, q: Any) -> Any:
+    """The place of column q in a row of X or KEEP."""
+    return code.at.add(code.at.mul(code["stride"], ir.Constant(INDEX, row)), q)
