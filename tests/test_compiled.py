@@ -48,17 +48,19 @@ def check_equal(experiment: Experiment) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_both_twisters_and_philox_are_those_of_the_host(seed: int) -> None:
-    state, ours = np.zeros(streams.TWISTER, np.uint32), np.zeros(3000, np.int32)
+    state, ours = np.zeros(streams.TWISTER, np.uint32), np.zeros(3001, np.int32)
     streams.seed_twister(state, seed)
-    streams.randints(state, 9, 3000, np.ones(1, np.int32), 1, ours)
-    assert np.array_equal(ours, np.random.RandomState(seed).randint(0, 10, 3000))
+    theirs = np.random.RandomState(seed)
+    for most in (9, 1, 1000):
+        streams.randints(state, most, 3000, ours)
+        assert np.array_equal(ours[:3000], theirs.randint(0, most + 1, 3000))
     streams.seed_twister(state, seed)
     drawn = np.empty(3000, np.float32)
     streams.torch_uniform(state, 0.7071067811865476, drawn)
-    theirs = torch.empty(3000).uniform_(
+    expected = torch.empty(3000).uniform_(
         -0.7071067811865476, 0.7071067811865476, generator=torch.Generator().manual_seed(seed)
     )
-    assert np.array_equal(drawn, theirs.numpy())
+    assert np.array_equal(drawn, expected.numpy())
     noise = np.empty(100)
     key = many.keys(np.array([seed], np.uint32))[0]
     streams.normals(key[0], key[1], 7, noise)
@@ -165,6 +167,37 @@ def test_distinct_questions_by_count_are_the_same_mathematics() -> None:
     experiment = shipped("add").change(steps=50)
     by_count, one_by_one = (train_many(experiment, range(8), distinct=choice) for choice in (True, False))
     np.testing.assert_allclose(by_count.mean_error, one_by_one.mean_error, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "both"])
+@pytest.mark.parametrize("precision", ["single", "double"])
+def test_steps_made_of_moments_are_those_of_passes_through_the_samples(name: str, precision: str) -> None:
+    """Early on, where nothing is chaotic yet, errors agree; with whole numbers the sums of features are exact."""
+    experiment = shipped(name).change(steps=50, precision=precision)
+    assert many.plan(experiment).moments
+    by_count, one_by_one = (train_many(experiment, range(9), distinct=choice) for choice in (True, False))
+    slowly = train_slowly(experiment, range(9))
+    for field in ("mean_error", "max_error"):
+        np.testing.assert_allclose(getattr(by_count, field), getattr(slowly, field), rtol=1e-4)
+        np.testing.assert_allclose(getattr(one_by_one, field), getattr(slowly, field), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"activation": "tanh"}, {"objective": "abs(o - t)"}, {"batch": 10}, {"clip": 1.0}, {"network": (2, 5, 5, 1)},
+     {"output_activation": "softplus"}, {"optimizer": "w = w - 0.1*g/(1 + norm(g))"}, {"fresh": True}],
+    ids=str,
+)  # fmt: skip
+def test_moments_are_used_only_where_they_are_exact(changed: dict[str, Any]) -> None:
+    assert not many.plan(shipped("add").change(**changed)).moments
+
+
+def test_moments_notice_a_run_that_diverges_at_its_step() -> None:
+    """The step is that of the slow engine, found by going through the last steps once more."""
+    experiment = shipped("add").change(steps=300, optimizer="w = w + 0.01*g")
+    found, slowly = train_many(experiment, range(6)), train_slowly(experiment, range(6))
+    assert (slowly.diverged_at > 0).all()
+    assert np.abs(found.diverged_at - slowly.diverged_at).max() <= 1
 
 
 def test_a_run_that_diverges_is_a_result_and_the_others_go_on() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from llvmlite import ir
 
-from glassgrad.engines.compiled.vector import Vector
+from glassgrad.engines.compiled.vector import FAST, Vector
 
 
 def polynomial(x: Vector, coefficients: Sequence[float]) -> Vector:
@@ -135,6 +135,11 @@ def softplus(x: Vector) -> Vector:
     return x.where(x.compare(">", 20), relu(x) + log1p(exp(-absolute(x))))
 
 
+def sqrt(x: Vector) -> Vector:
+    """The root; of infinity it may be NaN, which is as good a sign of divergence."""
+    return x.intrinsic("sqrt", flags=(*FAST, "ninf"))
+
+
 def power(a: Vector, b: Vector) -> Vector:
     """a**b, as the C library has it."""
     a, b = a.like(b), b.like(a)
@@ -144,9 +149,9 @@ def power(a: Vector, b: Vector) -> Vector:
 FUNCTIONS: Mapping[str, Callable[..., Vector]] = {
     "exp": exp, "log": log, "tanh": tanh, "sigmoid": sigmoid, "softplus": softplus, "relu": relu, "sign": sign,
     "abs": absolute, "max": larger, "min": smaller, "**": power,
-    "sqrt": lambda x: x.intrinsic("sqrt"), "round": lambda x: x.intrinsic("rint"),
+    "sqrt": sqrt, "round": lambda x: x.intrinsic("rint"),
     "sin": lambda x: x.intrinsic("sin"), "cos": lambda x: x.intrinsic("cos"), "erf": lambda x: x.library("erf"),
 }  # fmt: skip
 POWERS: Mapping[float, Callable[[Vector], Vector]] = {
-    2.0: square, 3.0: lambda x: x * x * x, 0.5: lambda x: x.intrinsic("sqrt"), -1.0: lambda x: 1 / x,
+    2.0: square, 3.0: lambda x: x * x * x, 0.5: sqrt, -1.0: lambda x: 1 / x,
 }  # fmt: skip

@@ -48,6 +48,7 @@ class Body:
         self.form = Form(experiment.precision)
         self.net = self.of.network
         self.parameters = [name for name, _, _ in self.net.parameters()]
+        self.places = dict(zip(self.parameters, range(len(self.parameters)), strict=True))
         self.slots = self.form.whole(len(self.parameters))
         self.constants = Constants(frozenset((*settings_of(experiment, self.of), "step")))
         self.rates = Constants(frozenset((*self.of.optimizer.numbers, "step", "steps")))
@@ -69,7 +70,7 @@ class Body:
     # what formulas may read --------------------------------------------------------------------------------------
 
     def learned(self, code: Code) -> Names:
-        return {name: code.load(code["P"], i, 1) for i, name in enumerate(self.parameters)}
+        return {name: code.load(code["P"], place, 1) for name, place in self.places.items()}
 
     def sample(self, code: Code, q: Any, width: int, chance: bool) -> Names:
         """What differs between samples, for those from q on."""
@@ -118,9 +119,11 @@ class Body:
         return known
 
     def store_gradients(self, code: Code, known: Names) -> None:
-        for i, name in enumerate(self.parameters):
+        """Each gradient in its parameter's place."""
+        for name, place in self.places.items():
             gradient = gradient_name(name)
-            code.store(code["G"], i, known[f"g_{gradient[1:]}" if self.experiment.clip is not None else gradient])
+            found = known[f"g_{gradient[1:]}" if self.experiment.clip is not None else gradient]
+            code.store(code["G"], place, found)
 
     def loop(self, code: Code, emit: Emitter, stage: Stage, known: Names) -> Names:
         """One pass through the samples: the means and extremes that it makes."""

@@ -29,7 +29,7 @@ def machine() -> llvm.TargetMachine:
     features = llvm.get_host_cpu_features()
     text = features.flatten()
     if platform.machine().lower() in ("x86_64", "amd64"):
-        text += ",-prefer-256-bit"
+        text += ",-prefer-256-bit,-fast-vector-fsqrt"
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=text, opt=3, jit=True)
 

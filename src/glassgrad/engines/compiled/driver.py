@@ -13,6 +13,7 @@ from glassgrad.engines.compiled.streams import (
     normals,
     philox,
     randints,
+    rewound,
     seed_twister,
     torch_uniform,
     uniforms,
@@ -37,13 +38,24 @@ def start(state, sizes, bounds, places, P):  # type: ignore[no-untyped-def]
 
 
 @exact
-def draw_places(state, names, most, stride, count, places):  # type: ignore[no-untyped-def]
+def draw_places(state, names, most, stride, count, numbers, places):  # type: ignore[no-untyped-def]
     """`count` questions as places in the domain; draws in the order of a plain script: variable groups one by one."""
     places[:count] = 0
     first = 0
     for group in range(names.shape[0]):
-        randints(state, most[group], count * names[group], stride[first:], names[group], places)
-        first += names[group]
+        every = names[group]
+        if most[group] > 0:
+            randints(state, most[group], count * every, numbers)
+            for k in range(every):
+                add_column(places, stride[first + k], numbers, k, every, count)
+        first += every
+
+
+@exact
+def add_column(places, stride, numbers, k, every, count):  # type: ignore[no-untyped-def]
+    """places += stride times every `every`-th number from k on."""
+    for i in range(count):
+        places[i] += stride * numbers[i * every + k]
 
 
 @exact
@@ -75,21 +87,21 @@ def weigh(count, room, C):  # type: ignore[no-untyped-def]
 
 
 @exact
-def remember(history, row, P, M, ST, count):  # type: ignore[no-untyped-def]
+def remember(history, row, P, M, ST):  # type: ignore[no-untyped-def]
     """The numbers before a step; loss and gradient have the first places, then parameters, states, the objective's."""
-    at = 1 + count
-    history[row, at : at + count] = P[:count]
-    at += count
+    slots = P.shape[0]
+    at = 1 + slots
+    history[row, at : at + slots] = P
     for i in range(M.shape[0]):
-        history[row, at : at + count] = M[i, :count]
-        at += count
-    for i in range(ST.shape[0]):
-        history[row, at + i] = ST[i]
+        at += slots
+        history[row, at : at + slots] = M[i]
+    at += slots
+    history[row, at : at + ST.shape[0]] = ST
 
 
 @exact
 def run_block(  # type: ignore[no-untyped-def]
-    code, seeds, keys, H, HO, sizes, bounds, draws_at, first, count, first_states, first_program, DX, DT, EX, ET, EC,
+    code, seeds, keys, H, HO, sizes, bounds, draws_at, first, first_states, first_program, DX, DT, EX, ET, EC,
     names, most, stride, fixed, samples, batch, dropout, units, steps, flags, lanes, tolerance, marks,
     ROOM, out, curves, history, stop,
 ):  # fmt: skip
@@ -114,6 +126,7 @@ def run_block(  # type: ignore[no-untyped-def]
     OUT = np.zeros(3, first.dtype)
     wide = np.empty(room)
     places, order = np.zeros(samples, np.int32), np.zeros(samples, np.int64)
+    numbers = np.zeros(samples * names.sum() + 1, np.int32)
     chosen = np.zeros(room, np.int32)
     a_P, a_G, a_M, a_ST, a_X, a_T, a_C = (
         P.ctypes.data, G.ctypes.data, M.ctypes.data, ST.ctypes.data, X.ctypes.data, T.ctypes.data, C.ctypes.data,
@@ -132,11 +145,12 @@ def run_block(  # type: ignore[no-untyped-def]
         for i in range(M.shape[0]):
             M[i, :] = first_states[i]
         ST[:] = first_program
-        seed_twister(twister, seeds[run])
+        if not rewound(twister):
+            seed_twister(twister, seeds[run])
         if fixed.shape[0] > 0:
             places[:] = fixed
         elif not fresh:
-            draw_places(twister, names, most, stride, samples, places)
+            draw_places(twister, names, most, stride, samples, numbers, places)
         if distinct:
             gather(DX, DT, np.arange(seen), seen, room, X, T)
             C[:] = 0
@@ -154,7 +168,7 @@ def run_block(  # type: ignore[no-untyped-def]
                 break
             n, real_n = room, seen
             if fresh:
-                draw_places(twister, names, most, stride, samples, places)
+                draw_places(twister, names, most, stride, samples, numbers, places)
                 gather(DX, DT, places, seen, room, X, T)
             elif not distinct and seen < samples:
                 per_pass = (samples + seen - 1) // seen
@@ -178,14 +192,14 @@ def run_block(  # type: ignore[no-untyped-def]
                 for q in range(real_n):
                     KEEP[u, q] = 1.0 / (1.0 - dropout) if wide[q] >= dropout else 0.0
             if history.shape[0] > 0:
-                remember(history, step - 1, P, M, ST, count)
+                remember(history, step - 1, P, M, ST)
             finite = call(code[0], (
                 n, real_n, room, a_P, a_G, a_M, a_ST, a_X, a_T, a_C, a_NOISE, a_UNIFORM, a_KEEP,
                 a_H + (step - 1) * row_h, a_HO + (step - 1) * row_ho, a_OUT, a_ROOM,
             ))  # fmt: skip
             if history.shape[0] > 0:
                 history[step - 1, 0] = OUT[0]
-                history[step - 1, 1 : 1 + count] = G[:count]
+                history[step - 1, 1 : 1 + G.shape[0]] = G
             done = step
             if finite == 0:
                 diverged_at = step
@@ -200,9 +214,154 @@ def run_block(  # type: ignore[no-untyped-def]
                     solved_at = step
                 mark += 1
         if history.shape[0] > 0:
-            remember(history, done, P, M, ST, count)
+            remember(history, done, P, M, ST)
         last = max(done, 1) - 1
         call(code[1], (EC.shape[0], EC.shape[0], a_P, a_EX, a_ET, a_EC, a_H + last * row_h, a_OUT, a_ROOM))
         out[run, 0], out[run, 1], out[run, 2] = OUT[0], OUT[1], solved_at
         out[run, 3], out[run, 4], out[run, 5] = diverged_at, OUT[2], done
     swap_mxcsr(control)
+
+
+@exact
+def features(X, block, count, wide, XT):  # type: ignore[no-untyped-def]
+    """Each question's features if all units were on: its inputs and 1 for each unit, and 1 for the output's bias."""
+    for q in range(X.shape[1]):
+        for unit in range(count):
+            for k in range(block - 1):
+                XT[q * wide + unit * block + k] = X[k, q]
+            XT[q * wide + unit * block + block - 1] = 1
+        XT[q * wide + count * block] = 1
+
+
+@exact
+def run_groups(  # type: ignore[no-untyped-def]
+    code, seeds, H, HO, sizes, bounds, draws_at, first, first_states, DX, DT, EX, ET, EC, names, most, stride, samples,
+    distinct, lanes, tolerance, marks, shape, whole, Q, STATES, ROOM, out, curves, stop,
+):  # fmt: skip
+    """Train some runs by moments, a few at a time.
+
+    shape: features of a unit, units, length of a row of features. whole: sums of features are exact, however long they
+    are kept. Q (runs at a time, numbers of a run), STATES: memory held by the caller. out, curves: as of run_block.
+    """
+    block, units, wide = shape[0], shape[1], shape[2]
+    together = Q.shape[0]
+    seen = DT.shape[0] if distinct else samples
+    room = (seen + lanes - 1) // lanes * lanes
+    slots, rows = first.shape[0], 1 + first_states.shape[0]
+    twister = np.empty(TWISTER, np.uint32)
+    X, T = np.zeros((together, DX.shape[0], room), first.dtype), np.zeros((together, room), first.dtype)
+    C, XT = np.zeros((together, room), first.dtype), np.zeros((together, room * wide), first.dtype)
+    XM, OUT, G = np.zeros(wide, first.dtype), np.zeros(3, first.dtype), np.zeros(slots, first.dtype)
+    places, every = np.zeros(samples, np.int32), np.arange(seen).astype(np.int32)
+    numbers = np.zeros(samples * names.sum() + 1, np.int32)
+    for unit in range(units):
+        for k in range(block - 1):
+            XM[unit * block + k] = np.abs(DX[k]).max()
+        XM[unit * block + block - 1] = 1
+    if distinct:
+        for k in range(together):
+            gather(DX, DT, every, seen, room, X[k], T[k])
+            features(X[k], block, units, wide, XT[k])
+    row = HO.shape[1]
+    size, done, diverged = first.itemsize, np.zeros(together, np.int64), np.zeros(together, np.int64)
+    solved = np.zeros(together, np.int64)
+    control = swap_mxcsr(np.uint32(0x1F80 | FLUSH))
+    for group in range(0, seeds.shape[0], together):
+        for k in range(together):
+            seed = seeds[min(group + k, seeds.shape[0] - 1)]
+            Q[k, : slots * rows] = 0
+            seed_twister(twister, seed)
+            start(twister, sizes, bounds, draws_at, Q[k])
+            for i in range(slots):
+                if first[i] != 0:
+                    Q[k, i] = first[i]
+            for i in range(rows - 1):
+                Q[k, slots * (1 + i) : slots * (2 + i)] = first_states[i]
+            if not rewound(twister):
+                seed_twister(twister, seed)
+            draw_places(twister, names, most, stride, samples, numbers, places)
+            if distinct:
+                C[k] = 0
+                for i in range(samples):
+                    C[k, places[i]] += 1
+            else:
+                gather(DX, DT, places, seen, room, X[k], T[k])
+                features(X[k], block, units, wide, XT[k])
+                for q in range(room):
+                    C[k, q] = 1 if q < seen else 0
+            rebuild(code, room, Q, X, T, C, XT, k)
+            diverged[k], solved[k] = 0, 0
+        before = 0
+        for mark in range(marks.shape[0]):
+            if stop[0] != 0:
+                break
+            STATES[:, :] = Q[:, : slots * rows]
+            call(code[2], (
+                marks[mark] - before, row, room, samples, Q.ctypes.data, X.ctypes.data, T.ctypes.data, C.ctypes.data,
+                XT.ctypes.data, XM.ctypes.data, H.ctypes.data, HO.ctypes.data + before * row * size,
+            ))  # fmt: skip
+            for k in range(together):
+                if diverged[k] == 0:
+                    judge(code, Q, EX, ET, EC, H, OUT, ROOM, k)
+                    if not np.isfinite(OUT[1] * OUT[1]):
+                        diverged[k] = replay(
+                            code, Q, STATES, G, X, T, C, H, HO, OUT, ROOM, before, marks[mark], samples, k
+                        )
+                        if diverged[k] == 0:
+                            rebuild(code, room, Q, X, T, C, XT, k)
+                        else:
+                            done[k] = diverged[k]
+                            STATES[k] = Q[k, : slots * rows]
+                        judge(code, Q, EX, ET, EC, H, OUT, ROOM, k)
+                    run = group + k
+                    if run < seeds.shape[0]:
+                        out[run, 0], out[run, 1], out[run, 4] = OUT[0], OUT[1], OUT[2]
+                        if run < curves.shape[0] and diverged[k] == 0:
+                            curves[run, mark] = OUT[0]
+                    if solved[k] == 0 and OUT[1] < tolerance and diverged[k] == 0:
+                        solved[k] = marks[mark]
+                if diverged[k] != 0:
+                    Q[k, : slots * rows] = 0  # goes on with zeros, unseen
+                    rebuild(code, room, Q, X, T, C, XT, k)
+                elif not whole:
+                    rebuild(code, room, Q, X, T, C, XT, k)
+            before = marks[mark]
+        for k in range(min(together, seeds.shape[0] - group)):
+            out[group + k, 2], out[group + k, 3] = solved[k], diverged[k]
+            out[group + k, 5] = diverged[k] if diverged[k] != 0 else before
+    swap_mxcsr(control)
+
+
+@exact
+def rebuild(code, room, Q, X, T, C, XT, k):  # type: ignore[no-untyped-def]
+    """Signs and moments of run k from the beginning."""
+    call(code[3], (
+        room, Q[k:].ctypes.data, X[k:].ctypes.data, T[k:].ctypes.data, C[k:].ctypes.data, XT[k:].ctypes.data,
+    ))  # fmt: skip
+
+
+@exact
+def judge(code, Q, EX, ET, EC, H, OUT, ROOM, k):  # type: ignore[no-untyped-def]
+    """Errors and dead units of run k."""
+    call(code[1], (
+        EC.shape[0], EC.shape[0], Q[k:].ctypes.data, EX.ctypes.data, ET.ctypes.data, EC.ctypes.data, H.ctypes.data,
+        OUT.ctypes.data, ROOM.ctypes.data,
+    ))  # fmt: skip
+
+
+@exact
+def replay(code, Q, STATES, G, X, T, C, H, HO, OUT, ROOM, before, after, samples, k):  # type: ignore[no-untyped-def]
+    """Some steps of run k once more, pass by pass: the step that was not finite, or 0."""
+    slots, room = G.shape[0], T.shape[1]
+    Q[k, : STATES.shape[1]] = STATES[k]
+    weights = C[k] / samples
+    for step in range(before, after):
+        finite = call(code[0], (
+            room, samples, room, Q[k:].ctypes.data, G.ctypes.data, Q[k, slots:].ctypes.data, G.ctypes.data,
+            X[k:].ctypes.data, T[k:].ctypes.data, weights.ctypes.data, T.ctypes.data, T.ctypes.data, T.ctypes.data,
+            H.ctypes.data + step * H.shape[1] * H.itemsize, HO.ctypes.data + step * HO.shape[1] * HO.itemsize,
+            OUT.ctypes.data, ROOM.ctypes.data,
+        ))  # fmt: skip
+        if finite == 0:
+            return step + 1
+    return 0 * len(weights)

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from llvmlite import ir
 
 from glassgrad.engines.compiled.arithmetic import FUNCTIONS, POWERS
-from glassgrad.engines.compiled.vector import Code, Vector
+from glassgrad.engines.compiled.vector import INDEX, Code, Vector
 from glassgrad.formula.evaluate import is_aggregate
 from glassgrad.formula.functions import CONSTANTS
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, symbols, walk
@@ -44,14 +47,15 @@ class Constants:
 
 @dataclass(frozen=True)
 class Emitter:
-    """Writes formulas into a function: settings come from the array H.
+    """Writes formulas into a function.
 
-    names: the value of each symbol.
+    array, first: where the constants are. Called with a formula and the value of each symbol.
     """
 
     code: Code
     constants: Constants
     array: str = "H"
+    first: Any = None
 
     def __call__(self, tree: Tree, names: Mapping[str, Vector]) -> Vector:
         """The value of a formula.
@@ -62,13 +66,18 @@ class Emitter:
         if isinstance(tree, Number) and tree.value.is_integer() and abs(tree.value) <= SMALL:
             return self.code.number(tree.value, 1)
         if self.constants.holds(tree):
-            return self.code.load(self.code[self.array], self.constants.place(tree), 1)
+            return self.code.load(self.code[self.array], self.place(tree), 1)
         match tree:
             case Symbol(name):
                 return names[name]
             case Apply(name, arguments):
                 return self._apply(name, arguments, names)
         raise Unsupported(str(tree))
+
+    def place(self, tree: Tree) -> Any:
+        """Where a constant is."""
+        found = self.constants.place(tree)
+        return found if self.first is None else self.code.at.add(self.first, ir.Constant(INDEX, found))
 
     def _apply(self, name: str, arguments: tuple[Tree, ...], names: Mapping[str, Vector]) -> Vector:
         if name == "where":
@@ -77,6 +86,8 @@ class Emitter:
             return POWERS[arguments[1].value](self(arguments[0], names))
         if name in ("max", "min") and len(arguments) == 1:
             raise Unsupported(f"{name}()")
+        if name == "/" and self.constants.holds(arguments[1]):  # a reciprocal once a step
+            return self(arguments[0], names) * self(Apply("/", (Number(1.0), arguments[1])), names)
         first, *rest = (self(argument, names) for argument in arguments)
         match name:
             case "+" | "*" | "/":

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from glassgrad.engines.compiled.body import Body
 from glassgrad.engines.compiled.build import Built, build
 from glassgrad.engines.compiled.emit import Constants
+from glassgrad.engines.compiled.moments import MomentsBody, fits
 from glassgrad.engines.compiled.wide import WideBody
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate
@@ -18,6 +19,7 @@ from glassgrad.method import method
 
 UNROLLED = 100  # learned numbers up to which a network is written out
 FUNCTIONS = ("step", "evaluation")
+MOMENTS = ("advance", "rebuild")
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Kernel:
     rates: Constants
 
     def addresses(self) -> list[int]:
-        return [self.built.addresses[name] for name in FUNCTIONS]
+        """Where the functions are."""
+        return list(self.built.addresses.values())
 
     def whole(self, count: int) -> int:
         """Questions of an evaluation, filled up."""
@@ -51,10 +54,19 @@ def kernel(experiment: Experiment) -> Kernel:
     Raises:
         Unsupported: a formula has a part that this engine cannot run.
     """
-    body = Body(experiment) if method(experiment).network.count <= UNROLLED else WideBody(experiment)
+    if fits(experiment):
+        body: Body = MomentsBody(experiment)
+    else:
+        body = Body(experiment) if method(experiment).network.count <= UNROLLED else WideBody(experiment)
     body.step()
     body.evaluation()
-    built = build(str(body.module), FUNCTIONS)
+    names: tuple[str, ...] = FUNCTIONS
+    if isinstance(body, MomentsBody):
+        body.rebuild()
+        body.repair()
+        body.advance()
+        names += MOMENTS
+    built = build(str(body.module), names)
     return Kernel(built, body, body.slots, body.width, body.form.lanes, body.constants, body.rates)
 
 

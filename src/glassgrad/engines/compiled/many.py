@@ -18,6 +18,7 @@ from glassgrad.engines.compiled.body import settings_of
 from glassgrad.engines.compiled.cache import load, seal
 from glassgrad.engines.compiled.emit import Unsupported
 from glassgrad.engines.compiled.kernel import Kernel, kernel, table
+from glassgrad.engines.compiled.moments import TOGETHER, MomentsBody
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate
@@ -33,9 +34,13 @@ Progress = Callable[[int, int], None]
 BLOCK_SECONDS = 0.05  # about how long a block of runs should take: progress and Ctrl-C wait for no more
 
 ORDER = (
-    "H", "HO", "sizes", "bounds", "draws_at", "first", "count", "first_states", "first_program", "DX", "DT", "EX", "ET",
+    "H", "HO", "sizes", "bounds", "draws_at", "first", "first_states", "first_program", "DX", "DT", "EX", "ET",
     "EC", "names", "most", "stride", "fixed", "samples", "batch", "dropout", "units", "steps", "flags",
     "lanes", "tolerance",
+)  # fmt: skip
+GROUPS = (
+    "H", "HO", "sizes", "bounds", "draws_at", "first", "first_states", "DX", "DT", "EX", "ET", "EC", "names", "most",
+    "stride", "samples", "distinct", "lanes", "tolerance",
 )  # fmt: skip
 
 _sealed: set[str] = set()
@@ -51,6 +56,11 @@ class Plan:
     dtype: Any
     fixed: dict[str, Any]
     marks: NDArray[np.int32]
+
+    @property
+    def moments(self) -> bool:
+        """Whether runs are made of moments."""
+        return bool(self.fixed["moments"])
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -109,9 +119,8 @@ def _arguments(experiment: Experiment, of: Method, made: Kernel, dtype: Any, dis
         "HO": table(made.rates, rates, steps, dtype),
         "sizes": np.array(experiment.network, np.int64),
         "bounds": _bounds(experiment, of),
-        "draws_at": _draws_at(of),
+        "draws_at": _draws_at(of, made),
         "first": _first(experiment, of, made, dtype),
-        "count": of.network.count,
         "first_states": np.array([float(evaluate(program.states[s], {})) for s in program.states], dtype),
         "first_program": np.array(
             [float(evaluate(start, {})) for start in of.program.states.values()] + [0.0] * ("reward" in of.pieces),
@@ -135,6 +144,8 @@ def _arguments(experiment: Experiment, of: Method, made: Kernel, dtype: Any, dis
         "lanes": made.width,
         "rooms": made.body.room(max(questions.samples, whole)),
         "tolerance": dtype(of.task.tolerance),
+        "distinct": use,
+        **_moments(made, questions, use),
     }
 
 
@@ -184,6 +195,25 @@ def _questions(task: Task, experiment: Experiment) -> Questions:
     )
 
 
+def _moments(made: Kernel, questions: Questions, distinct: bool) -> dict[str, Any]:
+    """What only `run_groups` needs."""
+    body = made.body
+    if not isinstance(body, MomentsBody) or not questions.drawn:
+        return {"moments": False}
+    numbers = np.concatenate([questions.inputs.ravel(), 4 * questions.truth])
+    most = max(float(np.abs(questions.inputs).max()), 1.0)
+    exact = (
+        bool(np.all(numbers == np.round(numbers)))
+        and questions.samples * most * max(most, np.abs(numbers).max()) < 2**24
+    )
+    return {
+        "moments": True,
+        "shape": np.array([body.block, body.count, body.wide], np.int64),
+        "whole": exact,
+        "numbers": body.numbers(len(questions.truth) if distinct else questions.samples),
+    }
+
+
 def _bounds(experiment: Experiment, of: Method) -> NDArray[np.float64]:
     """How far each layer's first weights and biases reach."""
     if "=" in experiment.init:
@@ -198,9 +228,9 @@ def _bounds(experiment: Experiment, of: Method) -> NDArray[np.float64]:
     return np.array(found)
 
 
-def _draws_at(of: Method) -> NDArray[np.int64]:
+def _draws_at(of: Method, made: Kernel) -> NDArray[np.int64]:
     """The place of each number that nn.Linear draws, in the order in which it does: weights row by row, then biases."""
-    at = {(array, place): i for i, (_, array, place) in enumerate(of.network.parameters())}
+    at = {(array, place): made.body.places[name] for name, array, place in of.network.parameters()}
     found = []
     for layer in of.network.layers:
         rows, columns = of.network.shapes()[f"W{layer}"]
@@ -213,8 +243,10 @@ def _first(experiment: Experiment, of: Method, made: Kernel, dtype: Any) -> NDAr
     """Learned numbers that are not drawn, each in its place: own first values, and those of activations."""
     found, starts = np.zeros(made.slots, dtype), of.network.starts()
     own = own_values(experiment.init, of.network) if "=" in experiment.init else {}
-    for i, (name, array, place) in enumerate(of.network.parameters()):
-        found[i] = starts.get(name, 0.0) if name in starts else float(own[array][place]) if own else 0.0
+    for name, array, place in of.network.parameters():
+        found[made.body.places[name]] = (
+            starts.get(name, 0.0) if name in starts else float(own[array][place]) if own else 0.0
+        )
     return found
 
 
@@ -232,22 +264,22 @@ def run_block(
     """Train a block of runs on this thread: their table (runs, 6), and the curves of the first of them."""
     out = np.full((len(seeds), 6), np.nan)
     traced = np.full((min(curves, len(seeds)), len(of.marks)), np.nan, of.dtype)
-    room = np.zeros((0, 0), of.dtype) if history is None else history
     needed = of.fixed["flags"][2:4].any() or of.experiment.dropout or of.experiment.batch
     words = keys(seeds) if needed else np.zeros((len(seeds), 8), np.uint64)
     a = of.fixed
-    of.module.run_block(
-        a["code"],
-        seeds,
-        words,
-        *(a[name] for name in ORDER),
-        of.marks,
-        np.zeros(a["rooms"], of.dtype),
-        out,
-        traced,
-        room,
-        stop,
-    )
+    room = np.zeros(a["rooms"], of.dtype)
+    if of.moments and history is None:
+        q = np.zeros((TOGETHER, a["numbers"]), of.dtype)
+        kept = np.zeros((TOGETHER, len(a["first"]) * (1 + len(a["first_states"]))), of.dtype)
+        of.module.run_groups(
+            a["code"], seeds, *(a[name] for name in GROUPS), of.marks, a["shape"], a["whole"], q, kept, room, out,
+            traced, stop,
+        )  # fmt: skip
+    else:
+        past = np.zeros((0, 0), of.dtype) if history is None else history
+        of.module.run_block(
+            a["code"], seeds, words, *(a[name] for name in ORDER), of.marks, room, out, traced, past, stop
+        )
     return out, traced
 
 

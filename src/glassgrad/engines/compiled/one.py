@@ -1,6 +1,7 @@
 """One run of the compiled engine with its whole record, in the form of the torch engine's."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def train_one(experiment: Experiment) -> Record:
 
 def _history(of: Plan) -> tuple[Floats, int, int]:
     """Every step's loss, gradient, parameters, states, one row a step; how many steps; the step that diverged, or 0."""
-    count = method(of.experiment).network.count
+    count = of.kernel.body.slots
     columns = 1 + count * (2 + len(of.states)) + len(of.fixed["first_program"])
     history = np.zeros((of.experiment.steps + 1, columns), of.dtype)
     seeds = np.array([of.experiment.seed], np.uint32)
@@ -44,10 +45,10 @@ def _history(of: Plan) -> tuple[Floats, int, int]:
 def _record(of: Plan, history: Array, done: int, diverged: int, seconds: float) -> Record:
     experiment = of.experiment
     formulas = method(experiment)
-    count, data = formulas.network.count, draw(experiment, formulas)
-    blocks = iter(np.split(history[:, 1:], np.arange(1, 3 + len(of.states)) * count, axis=1))
+    body, data = of.kernel.body, draw(experiment, formulas)
+    blocks = iter(np.split(history[:, 1:], np.arange(1, 3 + len(of.states)) * body.slots, axis=1))
     gradients, parameters = next(blocks), next(blocks)
-    states = {name: _by_name(formulas, next(blocks)) for name in of.states}
+    states = {name: _by_name(formulas, body.places, next(blocks)) for name in of.states}
     program = next(blocks)
     rows = np.full(experiment.steps + 2, -1, np.int64)
     rows[1 : done + 2] = np.arange(done + 1)
@@ -60,8 +61,8 @@ def _record(of: Plan, history: Array, done: int, diverged: int, seconds: float) 
         rows,
         history[:done, 0].astype(np.float64),
         program[1 : done + 1, len(formulas.program.states)].astype(np.float64) if "reward" in formulas.pieces else None,
-        _by_name(formulas, parameters),
-        _by_name(formulas, gradients),
+        _by_name(formulas, body.places, parameters),
+        _by_name(formulas, body.places, gradients),
         states,
         {name: program[: done + 1, i].astype(np.float64) for i, name in enumerate(formulas.program.states)},
         data.inputs,
@@ -72,10 +73,10 @@ def _record(of: Plan, history: Array, done: int, diverged: int, seconds: float) 
     )
 
 
-def _by_name(of: Method, flat: Array) -> dict[str, Array]:
-    """Columns in the order of the parameters as W1 (rows, units, inputs), b1, …"""
+def _by_name(of: Method, places: Mapping[str, int], flat: Array) -> dict[str, Array]:
+    """Columns, each in its parameter's place, as W1 (rows, units, inputs), b1, …"""
     found = {name: np.zeros((len(flat), *shape), flat.dtype) for name, shape in of.network.shapes().items()}
-    for column, (_, array, place) in enumerate(of.network.parameters()):
+    for name, array, place in of.network.parameters():
         index: Any = (slice(None), *place)
-        found[array][index] = flat[:, column]
+        found[array][index] = flat[:, places[name]]
     return found

@@ -1,7 +1,7 @@
 """The two Mersenne twisters and Philox inside the machine code: bit for bit PyTorch's and NumPy's numbers.
 
 Setting up a run on the host costs more than training it; here it is a few microseconds. A twister is an array of
-uint32: 624 words of state, the 624 words drawn from it, and the place of the next one.
+uint32: 624 words of state, the 624 words drawn from it, the place of the next one, and how often it was refilled.
 """
 
 import math
@@ -11,7 +11,7 @@ from numba import njit
 
 WORDS = 624
 NEXT = 2 * WORDS
-TWISTER = NEXT + 1  # length of the array
+TWISTER = NEXT + 2  # length of the array
 fast = njit(nogil=True, error_model="numpy")
 
 
@@ -23,6 +23,7 @@ def seed_twister(state, seed):  # type: ignore[no-untyped-def]
     for i in range(1, WORDS):
         word = np.uint32(np.uint32(1812433253) * (word ^ (word >> np.uint32(30))) + np.uint32(i))
         state[i] = word
+    state[NEXT + 1] = np.uint32(0)
     refill(state)
 
 
@@ -41,6 +42,7 @@ def refill(state):  # type: ignore[no-untyped-def]
         y ^= (y << np.uint32(15)) & np.uint32(0xEFC60000)
         state[WORDS + i] = y ^ (y >> np.uint32(18))
     state[NEXT] = np.uint32(0)
+    state[NEXT + 1] += np.uint32(1)
 
 
 @fast
@@ -48,6 +50,15 @@ def twisted(a, b):  # type: ignore[no-untyped-def]
     """A word of state from two neighbours."""
     mixed = (a & np.uint32(0x80000000)) | (b & np.uint32(0x7FFFFFFF))
     return (mixed >> np.uint32(1)) ^ (np.uint32(0x9908B0DF) * (b & np.uint32(1)))
+
+
+@fast
+def rewound(state):  # type: ignore[no-untyped-def]
+    """Go back to the first word, if none of the first 624 is lost: PyTorch's and NumPy's streams begin alike."""
+    if state[NEXT + 1] > 1:
+        return False
+    state[NEXT] = np.uint32(0)
+    return True
 
 
 @fast
@@ -71,34 +82,30 @@ def torch_uniform(state, bound, out):  # type: ignore[no-untyped-def]
 
 
 @fast
-def randints(state, most, count, stride, every, out):  # type: ignore[no-untyped-def]
-    """out[i // every] += stride[i % every]*randint(0, most + 1) for `count` numbers as numpy.random.randint draws them.
+def randints(state, most, count, numbers):  # type: ignore[no-untyped-def]
+    """`count` numbers as numpy.random.randint(0, most + 1) draws them; numbers has room for one more.
 
     They are the low bits of a word, drawn again while they are too large; a number that is too large is written, and
     overwritten by the next, which is quicker than to jump.
     """
-    if most == 0:
-        return
-    mask = np.uint32(most)
-    for shift in (1, 2, 4, 8, 16):
-        mask |= mask >> np.uint32(shift)
-    done = np.int64(0)
-    place = np.int64(state[NEXT])
-    numbers = np.empty(count + 1, np.int32)
+    largest, mask = np.uint32(most), np.uint32(0)
+    while mask < largest:
+        mask = np.uint32((mask << np.uint32(1)) | np.uint32(1))
+    done, place = np.int64(0), np.int64(state[NEXT])
     while done < count:
         if place >= WORDS:
             refill(state)
             place = np.int64(0)
-        last = min(np.int64(WORDS), place + np.int64(count) - done)
-        for i in range(place, last):
-            value = state[WORDS + i] & mask
-            numbers[done] = np.int32(value)
-            done += np.int64(value <= np.uint32(most))
+        last = min(np.int64(WORDS), place + np.int64(count - done))
+        words, out = state[WORDS + place : WORDS + last], numbers[done:]
+        right = np.uint32(0)
+        for i in range(words.shape[0]):
+            value = words[i] & mask
+            out[right] = np.int32(value)
+            right += np.uint32(value <= largest)
+        done += np.int64(right)
         place = last
     state[NEXT] = np.uint32(place)
-    for k in range(every):
-        for i in range(count // every):
-            out[i] += stride[k] * numbers[i * every + k]
 
 
 @fast

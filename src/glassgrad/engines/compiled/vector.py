@@ -14,6 +14,7 @@ from typing import Any
 from llvmlite import ir
 
 FAST = ("reassoc", "contract", "nsz", "arcp", "afn")  # not nnan, not ninf: a run that diverges must be seen
+ESTIMATES = '"reciprocal-estimates"="vec-sqrtf,vec-divf"'  # one step of Newton's method, where it is quicker
 INDEX = ir.IntType(64)
 POINTER = ir.PointerType()
 
@@ -55,12 +56,14 @@ class Code:
         self.form = form
         kinds = [INDEX if name.islower() else POINTER for name in arguments]
         self.function = ir.Function(module, ir.FunctionType(result or ir.VoidType(), kinds), name)
+        set.add(self.function.attributes, ESTIMATES)  # llvmlite checks the names that it knows, and does not know this
         for argument in self.function.args:
             if argument.type == POINTER:
                 argument.add_attribute("noalias")
         self.arguments = dict(zip(arguments, self.function.args, strict=True))
         self.entry = ir.IRBuilder(self.function.append_basic_block("entry"))
         self.at = ir.IRBuilder(self.function.append_basic_block("body"))
+        self.flags: tuple[str, ...] = FAST
 
     def __getitem__(self, name: str) -> Any:
         return self.arguments[name]
@@ -119,6 +122,16 @@ class Code:
         self.at.store(_index(start), room)
         return room
 
+    def words(self, array: Any, index: Any, width: int) -> Any:
+        """Whole numbers of 32 bits: array[index : index + width]."""
+        kind = ir.VectorType(ir.IntType(32), width) if width > 1 else ir.IntType(32)
+        place = self.at.gep(array, [_index(index)], source_etype=ir.IntType(32))
+        return self.at.load(place, typ=kind, align=4)
+
+    def store_word(self, array: Any, index: Any, word: Any) -> None:
+        """array[index] = word."""
+        self.at.store(word, self.at.gep(array, [_index(index)], source_etype=ir.IntType(32)), align=4)
+
     # control -----------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -137,10 +150,11 @@ class Code:
         self.at.position_at_end(after)
 
     @contextmanager
-    def unless(self, condition: Any) -> Iterator[None]:
-        """What follows happens only where a condition does not hold."""
-        with self.at.if_then(self.at.not_(condition)):
-            yield
+    def quick(self) -> Iterator[None]:
+        """What follows need not tell infinity from NaN: division by an estimate and a step of Newton's method."""
+        self.flags = (*FAST, "ninf")
+        yield
+        self.flags = FAST
 
     def call(self, name: str, *arguments: Any) -> Any:
         """Call a function of the module."""
@@ -185,7 +199,7 @@ class Vector:
 
     def _binary(self, name: str, other: Vector | float) -> Vector:
         left, right = self._pair(other)
-        return Vector(self.code, getattr(self.code.at, name)(left.ir, right.ir, flags=FAST))
+        return Vector(self.code, getattr(self.code.at, name)(left.ir, right.ir, flags=self.code.flags))
 
     def __add__(self, other: Vector | float) -> Vector:
         return self._binary("fadd", other)
@@ -224,9 +238,10 @@ class Vector:
             left, right = left.spread(width), right.spread(width)
         return Vector(self.code, self.code.at.select(condition, left.ir, right.ir))
 
-    def intrinsic(self, name: str, *others: Vector) -> Vector:
+    def intrinsic(self, name: str, *others: Vector, flags: Sequence[str] = FAST) -> Vector:
         """A function that LLVM knows: sqrt, fabs, rint, pow, …"""
-        return self._call(f"llvm.{name}.{_suffix(self.ir.type)}", self.ir.type, [self.ir, *(o.ir for o in others)])
+        arguments = [self.ir, *(other.ir for other in others)]
+        return self._call(f"llvm.{name}.{_suffix(self.ir.type)}", self.ir.type, arguments, flags)
 
     def library(self, name: str) -> Vector:
         """A function of the C library, lane by lane."""
@@ -240,11 +255,11 @@ class Vector:
             found = self.code.at.insert_element(found, one._call(name, one.ir.type, [one.ir]).ir, place)
         return Vector(self.code, found)
 
-    def _call(self, name: str, result: Any, arguments: list[Any]) -> Vector:
+    def _call(self, name: str, result: Any, arguments: list[Any], flags: Sequence[str] = FAST) -> Vector:
         module = self.code.at.module
         kind = ir.FunctionType(result, [argument.type for argument in arguments])
         function = module.globals.get(name) or ir.Function(module, kind, name)
-        return Vector(self.code, self.code.at.call(function, arguments, fastmath=FAST))
+        return Vector(self.code, self.code.at.call(function, arguments, fastmath=flags))
 
     # lanes -------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,419 @@
+"""One hidden layer of ReLU and a squared error: steps made of second moments instead of passes through the samples.
+
+As long as no hidden unit changes sides on any question, the output is o = Σ_f u_f φ_f with the features φ = (x1, x2, 1
+for each unit, 0 where it is off; 1 for the output's bias) and u = (W2_i*W1_i, W2_i*b1_i, …; b2). The gradient with
+respect to u is then M u + v, where M = α Σ_q c_q φ φᵀ and v = Σ_q c_q β(t_q) φ are sums that do not change. A step
+costs one small product of a matrix and a vector, however many samples there are. The mathematics is the same.
+
+When may a unit change sides? Not before its sum has moved by its least distance from 0: |Δz| <= Σ_k |Δw_k| max|x_k|.
+When it may have, its signs are looked at, and each question that did change sides is put into M or taken out.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+
+from glassgrad.engines.compiled.arithmetic import absolute
+from glassgrad.engines.compiled.body import Body, Names
+from glassgrad.engines.compiled.emit import Emitter
+from glassgrad.engines.compiled.vector import INDEX, Code, Vector, lanes_of
+from glassgrad.experiment import Experiment
+from glassgrad.formula.derivative import derivative
+from glassgrad.formula.evaluate import is_aggregate
+from glassgrad.formula.parser import parse
+from glassgrad.formula.simplify import ZERO
+from glassgrad.formula.tree import Number, Tree, functions_of, substitute, symbols, walk
+from glassgrad.method import Method, method
+
+FEATURES = 70  # more, and passes through the samples are quicker
+TOGETHER = 2  # runs whose instructions are mixed, so that one computes while the other waits
+WORD = ir.IntType(32)
+SLACK = 1 - 1e-5  # of a margin: for the rounding of what has moved
+ADVANCE = ("steps", "row", "n", "real", "Q", "X", "T", "C", "XT", "XM", "H", "HO")
+REPAIR = ("n", "Q", "X", "T", "C", "XT")
+
+
+def quadratic(of: Method) -> tuple[Tree, Tree] | None:
+    """(α, β) if dL/do = α*o + β with α a number and β a formula of the truth; else None."""
+    known: dict[str, Tree] = {}
+    for line in (*of.program.lines, *of.backward):
+        if any(map(is_aggregate, walk(line.tree))):
+            return None
+        known[line.name] = substitute(line.tree, known)
+    arriving = known.get("do", ZERO)
+    slope = derivative(arriving, "o")
+    rest = substitute(arriving, {"o": Number(0.0)})
+    if not isinstance(slope, Number) or functions_of(arriving) - {"+", "*", "/", "neg"} or set(symbols(rest)) - {"t"}:
+        return None
+    return slope, rest
+
+
+def fits(experiment: Experiment) -> bool:
+    """Whether an experiment's steps can be made of moments."""
+    of = method(experiment)
+    sizes, program = of.network.sizes, of.optimizer_program
+    return (
+        len(sizes) == 3
+        and sizes[1] * (sizes[0] + 1) + 1 <= FEATURES
+        and of.activation.tree == parse("relu(z)", ("z",))
+        and of.linear_output
+        and not of.network.starts()
+        and not (experiment.fresh or experiment.batch or experiment.dropout or experiment.clip)
+        and experiment.samples > 1
+        and of.regulariser is None
+        and not of.program.states
+        and "reward" not in of.pieces
+        and not any(is_aggregate(part) for line in program.lines for part in walk(line.tree))
+        and all(program.level(state) == "parameter" for state in program.states)
+        and quadratic(of) is not None
+    )
+
+
+class MomentsBody(Body):
+    """A kernel with `advance`: many steps of two runs at once.
+
+    The numbers of a run are in one array Q: learned numbers (hidden layer and last bias, then last weights), states,
+    where each unit was last looked at, its margin, what has moved, u, v, M, φ of every question; signs come last.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__(experiment)
+        self.inputs, self.count = self.net.sizes[0], self.net.sizes[1]
+        self.block = self.inputs + 1  # features of a unit
+        self.features = self.count * self.block + 1
+        self.wide, self.high = self.form.whole(self.features), self.form.whole(self.count)
+        self.slots = self.wide + self.high
+        low = [name for name in self.parameters if not name.startswith("W2")]
+        high = [name for name in self.parameters if name.startswith("W2")]
+        self.places = {name: i for i, name in enumerate(low)} | {name: self.wide + i for i, name in enumerate(high)}
+        states = len(self.of.optimizer_program.states)
+        at, self.offset = self.slots * (1 + states), {}
+        for name, size in (
+            ("seen", self.wide), ("margin", self.high), ("moved", self.high), ("u", self.wide), ("v", self.wide),
+            ("M", self.features * self.wide), ("phi", 0),
+        ):  # fmt: skip
+            self.offset[name] = at
+            at += size
+        self.start = at
+        found = quadratic(self.of)
+        assert found is not None
+        self.slope, self.rest = found
+
+    def numbers(self, samples: int) -> int:
+        """How many numbers Q holds for each run."""
+        n = self.form.whole(samples)
+        return self.form.whole(self.start + n * self.wide + n // self.form.lanes * self.high)
+
+    # many steps --------------------------------------------------------------------------------------------------
+
+    def advance(self) -> None:
+        """advance(steps, row, n, Q, …): so many steps of the runs in Q; row: numbers of a step's constants in HO."""
+        code = Code(self.module, self.form, "advance", ADVANCE)
+        size = self.size(code)
+        rates = code.counter(0)
+        weight = 1 / Vector(code, code.at.sitofp(code["real"], self.form.kind))
+        scale = Emitter(code, self.constants)(self.slope, {}) * weight
+        with code.loop(code["steps"]):
+            at = code.at.load(rates, typ=INDEX)
+            moved = [self.quiet(code, code.at.mul(size, _whole(run)), at, scale, weight) for run in range(TOGETHER)]
+            code.at.store(code.at.add(at, code["row"]), rates)
+            with code.at.if_then(_any(code, moved), likely=False):
+                for run in range(TOGETHER):
+                    with code.at.if_then(moved[run]):
+                        code.call("repair", *self.of_run(code, run))
+        code.close()
+
+    def size(self, code: Code) -> Any:
+        """How many numbers Q holds for a run, in the function that is being written."""
+        signs = code.at.mul(code.at.udiv(code["n"], _whole(self.form.lanes)), _whole(self.high))
+        total = code.at.add(code.at.add(code.at.mul(code["n"], _whole(self.wide)), signs), _whole(self.start))
+        lanes = self.form.lanes
+        return code.at.and_(code.at.add(total, _whole(lanes - 1)), _whole(-lanes))
+
+    def of_run(self, code: Code, run: int) -> tuple[Any, ...]:
+        n, rows = code["n"], _whole(run)
+        q = code.place(code["Q"], code.at.mul(self.size(code), rows))
+        x = code.place(code["X"], code.at.mul(code.at.mul(n, _whole(self.inputs)), rows))
+        t, c = (code.place(code[name], code.at.mul(n, rows)) for name in ("T", "C"))
+        return n, q, x, t, c, code.place(code["XT"], code.at.mul(code.at.mul(n, _whole(self.wide)), rows))
+
+    def quiet(self, code: Code, base: Any, at: Any, scale: Vector, weight: Vector) -> Any:
+        """One step of one run; gives whether some unit may have changed sides."""
+        lanes = self.form.lanes
+        first, second = self.vectors(code, base, 0, self.wide), self.vectors(code, base, self.wide, self.high)
+        above = self.spread_units(code, second)
+        for i, part in enumerate(first):
+            code.store(code["Q"], _at(code, base, self.offset["u"] + i * lanes), part * above[i] * scale)
+        sums = self.product(code, base)
+        v = self.vectors(code, base, self.offset["v"], self.wide)
+        sums = [part + v[i] * weight for i, part in enumerate(sums)]
+        along = [part * first[i] for i, part in enumerate(sums)]
+        gradients = [part * above[i] for i, part in enumerate(sums)] + self.sum_blocks(along)
+        new = self.updated(code, base, at, [*first, *second], gradients)
+        seen, reach = self.vectors(code, base, self.offset["seen"], self.wide), self.reach(code)
+        steps = [absolute(new[i] - seen[i]) * reach[i] for i in range(len(first))]
+        moved, margin = self.sum_blocks(steps), self.vectors(code, base, self.offset["margin"], self.high)
+        for i, part in enumerate(moved):
+            code.store(code["Q"], _at(code, base, self.offset["moved"] + i * lanes), part)
+        return _any(
+            code, [_any_lane(code, part.compare(">", margin[i], ordered=False)) for i, part in enumerate(moved)]
+        )
+
+    def vectors(self, code: Code, base: Any, first: int, count: int) -> list[Vector]:
+        return [code.load(code["Q"], _at(code, base, first + i)) for i in range(0, count, self.form.lanes)]
+
+    def reach(self, code: Code) -> list[Vector]:
+        return [code.load(code["XM"], i) for i in range(0, self.wide, self.form.lanes)]
+
+    def spread_units(self, code: Code, second: list[Vector]) -> list[Vector]:
+        """Each feature's last weight: W2_i for those of unit i, 1 for the bias's."""
+        source = [*second, code.number(1)]
+        one = len(second) * self.form.lanes
+        places: list[int | None] = [f // self.block if f < self.features - 1 else one for f in range(self.wide)]
+        lanes = self.form.lanes
+        return [lanes_of(source, places[i : i + lanes]) for i in range(0, self.wide, lanes)]
+
+    def sum_blocks(self, vectors: list[Vector]) -> list[Vector]:
+        """For each unit the sum over its features; 0 beyond the last unit."""
+        lanes, found = self.form.lanes, []
+        for first in range(0, self.high, lanes):
+            units = [u if u < self.count else None for u in range(first, first + lanes)]
+            total: Vector | None = None
+            for k in range(self.block):
+                part = lanes_of(vectors, [None if u is None else u * self.block + k for u in units])
+                total = part if total is None else total + part
+            assert total is not None
+            real = total.code.lanes([0.0 if u is None else 1.0 for u in units])
+            found.append(total.where(real.compare(">", 0), 0))
+        return found
+
+    def product(self, code: Code, base: Any) -> list[Vector]:
+        """M u."""
+        columns = range(0, self.wide, self.form.lanes)
+        chains = max(1, 4 // len(columns))
+        sums = [[code.variable(code.number(0)) for _ in columns] for _ in range(chains)]
+
+        def add(j: Any, chain: int) -> None:
+            u = code.spread(code["Q"], _at(code, base, self.offset["u"], j))
+            row = code.at.mul(j, _whole(self.wide)) if not isinstance(j, int) else j * self.wide
+            for k, column in enumerate(columns):
+                sums[chain][k].add(code.load(code["Q"], _at(code, base, self.offset["M"] + column, row)) * u)
+
+        together = self.features if self.features * len(columns) <= 100 else 8
+        whole = self.features - self.features % together
+        if whole == together:
+            for j in range(together):
+                add(j, j % chains)
+        else:
+            with code.loop(whole, step=together) as first:
+                for j in range(together):
+                    add(code.at.add(first, _whole(j)), j % chains)
+        for j in range(whole, self.features):
+            add(j, j % chains)
+        found = [variable.get() for variable in sums[0]]
+        for chain in sums[1:]:
+            found = [part + variable.get() for part, variable in zip(found, chain, strict=True)]
+        return found
+
+    def updated(self, code: Code, base: Any, at: Any, numbers: list[Vector], gradients: list[Vector]) -> list[Vector]:
+        """The optimizer's lines; gives the new learned numbers."""
+        program, lanes = self.of.optimizer_program, self.form.lanes
+        emit = Emitter(code, self.rates, "HO", at)
+        rows = {state: (1 + i) * self.slots for i, state in enumerate(program.states)}
+        found = []
+        for i, (w, g) in enumerate(zip(numbers, gradients, strict=True)):
+            places = {state: _at(code, base, row + i * lanes) for state, row in rows.items()}
+            values: Names = {"w": w, "g": g} | {s: code.load(code["Q"], place) for s, place in places.items()}
+            with code.quick():
+                for line in program.lines:
+                    values[line.name] = emit(line.tree, values)
+            for state, place in places.items():
+                code.store(code["Q"], place, values[program.latest[state]].spread())
+            new = values[program.latest["w"]].spread()
+            code.store(code["Q"], _at(code, base, i * lanes), new)
+            found.append(new)
+        return found
+
+    # signs -------------------------------------------------------------------------------------------------------
+
+    def repair(self) -> None:
+        """repair(n, Q, …): look at the units that may have changed sides, and mend M and v."""
+        code = Code(self.module, self.form, "repair", REPAIR)
+        code.function.attributes.add("noinline")
+        with code.loop(self.count) as unit:
+            moved, margin = (
+                code.load(code["Q"], _at(code, self.offset[name], unit), 1) for name in ("moved", "margin")
+            )
+            with code.at.if_then(moved.compare(">", margin, ordered=False)):
+                self.look(code, unit, mend=True)
+        code.close()
+
+    def rebuild(self) -> None:
+        """rebuild(n, Q, …): signs, M and v from the beginning."""
+        code = Code(self.module, self.form, "rebuild", REPAIR)
+        with code.loop(self.count) as unit:
+            self.look(code, unit, mend=False)
+        lanes = self.form.lanes
+        for i in range(self.offset["v"], self.offset["phi"], lanes):
+            code.store(code["Q"], i, code.number(0))
+        with code.loop(code["n"], step=lanes) as q:
+            words = [
+                code.words(code["Q"], _at(code, self.sign_place(code, q), i), lanes) for i in range(0, self.high, lanes)
+            ]
+            with code.loop(lanes) as lane:
+                self.put(code, code.at.add(q, lane), [self.bit(code, word, lane) for word in words])
+        code.close()
+
+    def bit(self, code: Code, word: Any, lane: Any) -> Vector:
+        """1 where a unit is on for the question in this lane, else 0."""
+        kind = word.type
+        shift = Vector(code, code.at.trunc(lane, WORD))
+        spread = code.at.shuffle_vector(
+            code.at.insert_element(ir.Constant(kind, ir.Undefined), shift.ir, ir.Constant(WORD, 0)),
+            ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(WORD, kind.count), None),
+        )  # fmt: skip
+        ones = ir.Constant(kind, [ir.Constant(WORD, 1)] * kind.count)
+        return Vector(
+            code,
+            code.at.uitofp(code.at.and_(code.at.lshr(word, spread), ones), ir.VectorType(self.form.kind, kind.count)),
+        )
+
+    def put(self, code: Code, q: Any, on: list[Vector]) -> None:
+        """A question's features into φ, M and v."""
+        lanes = self.form.lanes
+        row = code.at.mul(q, _whole(self.wide))
+        mask = self.spread_units(code, on)
+        phi = [code.load(code["XT"], _at(code, row, i * lanes)) * part for i, part in enumerate(mask)]
+        for i, part in enumerate(phi):
+            code.store(code["Q"], _at(code, self.offset["phi"] + i * lanes, row), part)
+        weight, beta = code.load(code["C"], q, 1), self.beta(code, q)
+        for i, part in enumerate(phi):
+            self.add(code, self.offset["v"] + i * lanes, part * (weight * beta))
+        for j in range(self.features):
+            each = code.load(code["Q"], _at(code, self.offset["phi"] + j, row), 1) * weight
+            for i, part in enumerate(phi):
+                self.add(code, self.offset["M"] + j * self.wide + i * lanes, part * each)
+
+    def beta(self, code: Code, q: Any) -> Vector:
+        return Emitter(code, self.constants)(self.rest, {"t": code.load(code["T"], q, 1)})
+
+    def add(self, code: Code, place: Any, value: Vector) -> None:
+        code.store(code["Q"], place, code.load(code["Q"], place) + value)
+
+    def sign_place(self, code: Code, q: Any) -> Any:
+        """Where the signs of a vector of questions are, as a place of 32-bit words."""
+        per = self.form.size // 4
+        first = code.at.add(_whole(self.start), code.at.mul(code["n"], _whole(self.wide)))
+        rows = code.at.mul(code.at.udiv(q, _whole(self.form.lanes)), _whole(self.high))
+        return code.at.add(code.at.mul(first, _whole(per)), rows)
+
+    def look(self, code: Code, unit: Any, mend: bool) -> None:
+        """A unit's signs for all questions, its margin, and where it stands."""
+        lanes = self.form.lanes
+        row = code.at.mul(unit, _whole(self.block))
+        weights = [code.spread(code["Q"], _at(code, row, k)) for k in range(self.block)]
+        least = code.variable(code.number(float("inf")))
+        with code.loop(code["n"], step=lanes) as q:
+            z = weights[-1]
+            for k in range(self.inputs):
+                z = z + weights[k] * code.load(code["X"], _at(code, code.at.mul(code["n"], _whole(k)), q))
+            gap = absolute(z)
+            least.set(gap.where(gap.compare("<", least.get()), least.get()))
+            bits = code.at.zext(code.at.bitcast(z.compare(">", 0), ir.IntType(lanes)), WORD)
+            place = code.at.add(self.sign_place(code, q), unit)
+            if mend:
+                changed = code.at.xor(bits, code.words(code["Q"], place, 1))
+                with code.at.if_then(code.at.icmp_unsigned("!=", changed, ir.Constant(WORD, 0))):
+                    self.flip_all(code, unit, q, bits, changed)
+            code.store_word(code["Q"], place, bits)
+        nearest = -((-least.get()).most())
+        code.store(code["Q"], _at(code, self.offset["margin"], unit), nearest * SLACK)
+        for k in range(self.block):
+            here = code.load(code["Q"], _at(code, row, k), 1)
+            code.store(code["Q"], _at(code, self.offset["seen"] + k, row), here)
+
+    def flip_all(self, code: Code, unit: Any, q: Any, bits: Any, changed: Any) -> None:
+        """Put each question whose bit changed into M, or take it out."""
+        left = code.entry.alloca(WORD)
+        code.at.store(changed, left)
+        head, body, after = (code.function.append_basic_block(name) for name in ("bits", "flip", "done"))
+        code.at.branch(head)
+        code.at.position_at_end(head)
+        word = code.at.load(left, typ=WORD)
+        code.at.cbranch(code.at.icmp_unsigned("!=", word, ir.Constant(WORD, 0)), body, after)
+        code.at.position_at_end(body)
+        lane = code.at.cttz(word, ir.Constant(ir.IntType(1), 1))
+        code.at.store(code.at.and_(word, code.at.sub(word, ir.Constant(WORD, 1))), left)
+        on = code.at.trunc(code.at.lshr(bits, lane), ir.IntType(1))
+        self.flip(code, unit, code.at.add(q, code.at.zext(lane, INDEX)), on)
+        code.at.branch(head)
+        code.at.position_at_end(after)
+
+    def flip(self, code: Code, unit: Any, q: Any, on: Any) -> None:
+        """M ± c(δφᵀ + φδᵀ + δδᵀ), φ ± δ, where δ is what the unit adds and φ is without it."""
+        lanes = self.form.lanes
+        row = code.at.mul(q, _whole(self.wide))
+        first = Vector(code, code.at.sitofp(code.at.mul(unit, _whole(self.block)), self.form.kind))
+        sign = code.number(1, 1).where(on, -1)
+        weight = code.load(code["C"], q, 1) * sign
+        delta, without = [], []
+        for i in range(0, self.wide, lanes):
+            place = code.lanes([float(i + k) for k in range(lanes)]) - first
+            inside = code.at.and_(place.compare(">=", 0), place.compare("<", self.block))
+            part = code.load(code["XT"], _at(code, row, i))
+            delta.append(part.where(inside, 0))
+            phi = code.load(code["Q"], _at(code, self.offset["phi"] + i, row))
+            without.append(phi.where(code.at.or_(code.at.not_(inside), _spread_bit(code, on, lanes)), 0))
+            code.store(code["Q"], _at(code, self.offset["phi"] + i, row), without[-1] + delta[-1])
+        beta = self.beta(code, q) * weight
+        for i, part in enumerate(delta):
+            self.add(code, self.offset["v"] + i * lanes, part * beta)
+        # rows: φ δᵀ everywhere, and δ (φ + δ)ᵀ in those of the unit
+        for j in range(self.features):
+            each = code.load(code["Q"], _at(code, self.offset["phi"] + j, row), 1) * weight
+            for i, part in enumerate(delta):
+                self.add(code, self.offset["M"] + j * self.wide + i * lanes, part * each)
+        start = code.at.mul(unit, _whole(self.block))
+        for k in range(self.block):
+            j = code.at.add(start, _whole(k))
+            each = code.load(code["XT"], code.at.add(row, j), 1) * weight
+            for i, part in enumerate(without):
+                place = _at(code, self.offset["M"] + i * lanes, code.at.mul(j, _whole(self.wide)))
+                self.add(code, place, part * each)
+        for i, part in enumerate(delta):  # a unit that goes off leaves φ at last
+            kept = (without[i] + part).where(_spread_bit(code, on, lanes), without[i])
+            code.store(code["Q"], _at(code, self.offset["phi"] + i * lanes, row), kept)
+
+
+def _whole(value: int) -> ir.Constant:
+    return ir.Constant(INDEX, value)
+
+
+def _at(code: Code, *parts: Any) -> Any:
+    """Places added, the known ones beforehand."""
+    known = sum(part for part in parts if isinstance(part, int))
+    found = None
+    for part in parts:
+        if not isinstance(part, int):
+            found = part if found is None else code.at.add(found, part)
+    if found is None:
+        return known
+    return found if known == 0 else code.at.add(found, _whole(known))
+
+
+def _any(code: Code, conditions: list[Any]) -> Any:
+    found = conditions[0]
+    for condition in conditions[1:]:
+        found = code.at.or_(found, condition)
+    return found
+
+
+def _any_lane(code: Code, condition: Any) -> Any:
+    bits = ir.IntType(condition.type.count)
+    return code.at.icmp_unsigned("!=", code.at.bitcast(condition, bits), ir.Constant(bits, 0))
+
+
+def _spread_bit(code: Code, bit: Any, lanes: int) -> Any:
+    kind = ir.VectorType(ir.IntType(1), lanes)
+    first = code.at.insert_element(ir.Constant(kind, ir.Undefined), bit, ir.Constant(WORD, 0))
+    return code.at.shuffle_vector(first, ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(WORD, lanes), None))
