@@ -71,6 +71,12 @@ MIXTURES: dict[str, dict[str, Any]] = {
         "objective": "state b = 0; e = o - t; objective = e**2 - b*e + 0.1*(o - mean(o))**2; b = 0.9*b + 0.1*mean(e)"
     },
     "huber": {"objective": "huber(delta=2)"},
+    "exponential": {"schedule": "exponential(gamma=0.9)", "optimizer": "nesterov(lr=0.001)"},
+    "cosine": {"schedule": "cosine(to=0.01)", "optimizer": "adamw(lr=0.1, weight_decay=0.2)"},
+    "warm-up": {"schedule": "warmup(warmup=4)", "optimizer": "nadam(lr=0.01)"},
+    "warm-up, then cosine": {"schedule": "warmup_cosine(warmup=2)", "clip": 0.5},
+    "own schedule": {"schedule": "lr/sqrt(step)", "optimizer": "sgd(lr=0.001, weight_decay=0.1)"},
+    "own optimizer, schedule": {"schedule": "cosine", "optimizer": "state m = 0; m = 0.9*m + g; w = w - lr*m"},
     "pathwise": {"policy": "pathwise(sigma=0.3)", "reward": "square", "objective": "reward"},
     "reinforce": {"policy": "gaussian(sigma=1)", "reward": "right", "objective": "reinforce"},
     "aggregates": {"objective": "abs(o - max(t)) + std(o) + (o - others(o))**2"},
@@ -97,6 +103,8 @@ PLANTED = {
     "knob": small("knob", steps=2),
     "choose": small("choose", steps=2, network=(3, 3, 1), samples=30),
     "add-reinforce": small("add-reinforce", steps=2, network=(2, 3, 1), samples=30),
+    "schedule": small("add", samples=30, steps=2, schedule="cosine(to=0.01)"),
+    "own optimizer, schedule": small("add", samples=30, steps=2, optimizer="w = w - lr*g", schedule="warmup(3)"),
     "mixture": small("add", network=(2, 2, 2, 1), steps=2, samples=20, clip=0.5, dropout=0.2, optimizer="nadam",
                      regulariser="l2(strength=0.1)", activation="param p = 0.5; tanh(p*z)"),
 }  # fmt: skip
@@ -157,6 +165,10 @@ def _fresh_methods() -> Iterator[None]:
         ("optimizers", "adam", "(1 - beta2)*g**2", "(1 - beta2)*abs(g)", {}),
         ("optimizers", "adam", "beta1**step", "beta1**(step + 1)", {}),
         ("optimizers", "nesterov", "g + momentum*m", "momentum*m", {"optimizer": "nesterov(lr=0.001)"}),
+        ("schedules", "exponential", "lr*", "1.0005*lr*", {"schedule": "exponential"}),
+        ("schedules", "cosine", "/2", "/2.001", {"schedule": "cosine"}),
+        ("schedules", "cosine", "(step - 1)", "step", {"schedule": "cosine"}),
+        ("schedules", "warmup", "step/warmup", "step/(1.0005*warmup)", {"schedule": "warmup"}),
         ("optimizers", "rmsprop", "sqrt(v) + eps", "sqrt(v + eps)", {"optimizer": "rmsprop(eps=0.01)"}),
     ],
 )
@@ -165,10 +177,11 @@ def test_a_wrong_row_is_caught(
     monkeypatch: pytest.MonkeyPatch, table: str, name: str, old: str, new: str, settings: dict[str, Any],
     precision: Precision,
 ) -> None:  # fmt: skip
-    from glassgrad.tables import activations, objectives
+    from glassgrad.tables import activations, objectives, schedules
 
     tables = {
         "activations": activations.ACTIVATIONS, "objectives": objectives.OBJECTIVES, "optimizers": OPTIMIZERS,
+        "schedules": schedules.SCHEDULES,
     }  # fmt: skip
     wrong_row(monkeypatch, tables[table], name, old, new)
     assert not checked(small("add", samples=30, steps=3, precision=precision, **settings), (1, 2, 3)).passed

@@ -27,7 +27,10 @@ OWN = shipped("add").change(
     objective="state b = 0.5; objective = -stop(reward - b)*logp; b = 0.9*b + 0.1*mean(reward)",
     optimizer="state m = 0; state k = 1; k = 0.5*k; m = k*m + g/(1 + norm(g)); w = w - 0.1*m",
 )  # fmt: skip
-EXPERIMENTS_SHOWN = {name: shipped(name).change(steps=4) for name in EXPERIMENTS} | {"mixed": MIXED, "own": OWN}
+EXPERIMENTS_SHOWN = {name: shipped(name).change(steps=4) for name in EXPERIMENTS} | {
+    "mixed": MIXED, "own": OWN, "scheduled": MIXED.change(schedule="warmup_cosine(warmup=2)"),
+    "own, scheduled": OWN.change(optimizer="lr = 0.1*pi; w = w - lr*g", schedule="cosine(to=0.01)"),
+}  # fmt: skip
 
 
 def step_of(experiment: Experiment, number: int = 3, sample: int = 0) -> Step:

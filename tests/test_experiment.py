@@ -300,6 +300,7 @@ def test_an_own_piece_gets_usual_numbers_and_a_note() -> None:
         ("objective", "(o - truth)**2", "objective"),
         ("regulariser", "w**2 + z", "regulariser"),
         ("optimizer", "w = w - 0.1*grad", "optimizer"),
+        ("schedule", "lr*g", "schedule"),
         ("truth", "x1 + x3", "truth"),
         ("truth", "__import__('os')", "truth"),
     ],
@@ -314,7 +315,7 @@ def test_a_formula_that_cannot_be_read_names_its_piece(setting: str, value: str,
 @pytest.mark.parametrize(
     ("setting", "value"),
     [("activation", "rellu"), ("policy", "gausian"), ("reward", "distanse"), ("objective", "msse"),
-     ("regulariser", "l3_penalty"), ("optimizer", "adamm"), ("task", "ad")],
+     ("regulariser", "l3_penalty"), ("optimizer", "adamm"), ("schedule", "cosin"), ("task", "ad")],
 )  # fmt: skip
 def test_a_name_that_is_in_no_table_is_refused_with_the_nearest(setting: str, value: str) -> None:
     error = refused("table.unknown", **{setting: value})

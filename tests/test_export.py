@@ -46,6 +46,15 @@ SETTINGS: dict[str, tuple[Experiment, list[dict[str, Any]]]] = {
         {"optimizer": "state s = 1; s = 0.9*s + 0.1*g**2; w = w - 0.01*g/sqrt(s)"},
         {"optimizer": "w = w - 0.1*g/max(norm(g), 1)"},
     ]),
+    "schedule": (ADD, [{"schedule": name} for name in (
+        "exponential", "cosine(to=0.01)", "warmup(7)", "lr/sqrt(step)", "0.1*(1 - step/steps)",
+        "where(step < 9, lr, 0)")] + [
+        {"schedule": "cosine", "optimizer": f"{row}(lr=0.01, weight_decay=0.1)"} for row in OPTIMIZERS
+    ] + [
+        {"schedule": "warmup(9)", "optimizer": "state m = 0; m = 0.9*m + g; w = w - lr*m"},
+        {"schedule": "exponential(0.9)", "optimizer": "lr = 0.02; w = w - lr*g/max(norm(g), 1)"},
+        {"schedule": "-lr/step**2", "clip": 1.0},
+    ]),
     "activation": (ADD, [{"activation": name} for name in (
         "linear", "leaky_relu", "leaky_relu(slope=0.2)", "elu", "elu(alpha=0.5)", "gelu", "silu", "softplus", "sigmoid",
         "tanh", "sin")]),
@@ -109,6 +118,8 @@ SETTINGS: dict[str, tuple[Experiment, list[dict[str, Any]]]] = {
 """What is tried, in single and in double precision, on a base."""
 
 CASES: dict[str, Experiment] = {
+    "a long schedule": ADD.change(schedule="warmup_cosine(warmup=7)", optimizer="nadam"),
+    "a long schedule, own optimizer": ADD.change(schedule="warmup_cosine(warmup=7)", optimizer="w = w - lr*g"),
     **{f"{name}, seed {seed}": shipped(name).change(seed=seed, steps=60) for name in EXPERIMENTS for seed in (3, 71)},
     **{
         f"{kind}: {', '.join(map(str, settings.values()))}, {precision}": base.change(precision=precision).change(

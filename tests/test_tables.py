@@ -22,12 +22,13 @@ from glassgrad.tables.policies import POLICIES
 from glassgrad.tables.regularisers import REGULARISERS
 from glassgrad.tables.rewards import REWARDS
 from glassgrad.tables.row import Row, Table, find, table, unknown
+from glassgrad.tables.schedules import SCHEDULES
 from glassgrad.tables.tasks import TASKS
 from tied import Floats, Tied, check, plants, pytorch
 
 ROWS: dict[str, Table] = {
     "activation": ACTIVATIONS, "policy": POLICIES, "reward": REWARDS, "objective": OBJECTIVES,
-    "regulariser": REGULARISERS, "optimizer": OPTIMIZERS,
+    "regulariser": REGULARISERS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES,
 }  # fmt: skip
 
 # Kinks (0; 20, where softplus turns into the identity; 1, huber's delta), their neighbours, and far ends.
@@ -111,7 +112,7 @@ def test_a_small_error_in_a_row_is_seen_and_named(name: str) -> None:
 def test_every_row_is_tied() -> None:
     tied = {name.partition("(")[0] for name in TIED}
     rows = {f"{kind} {name}" for kind, rows in ROWS.items() for name in rows}
-    elsewhere = {f"{kind} {name}" for kind in ("policy", "optimizer") for name in ROWS[kind]}
+    elsewhere = {f"{kind} {name}" for kind in ("policy", "optimizer", "schedule") for name in ROWS[kind]}
     assert rows - tied - elsewhere == {"objective reinforce_baseline"}  # lines with a state: below
 
 
@@ -179,7 +180,8 @@ def test_two_rows_of_one_name_are_refused() -> None:
 @pytest.mark.parametrize(("kind", "row"), [(kind, row) for kind, of in ROWS.items() for row in of.values()])
 def test_a_row_written_out_is_read_back(kind: str, row: Row) -> None:
     assert find(kind, ROWS[kind], str(row)) == row
-    third = dataclasses.replace(row, numbers=dict.fromkeys(row.numbers, 1 / 3))
+    thirds = {key: row.bounds.get(key, (0, 1))[0] + 1 / 3 for key in row.numbers}
+    third = dataclasses.replace(row, numbers=thirds)
     assert find(kind, ROWS[kind], str(third)) == third
 
 
@@ -217,6 +219,8 @@ def found(kind: str, asked: str) -> Row:
         ("optimizer", "adam(0.1, beta2=0.5)", "adam", {"lr": 0.1, "beta1": 0.9, "beta2": 0.5, "eps": 1e-8}),
         ("optimizer", "sgd(lr=1e-3, weight_decay=0.1)", "sgd", {"lr": 0.001, "weight_decay": 0.1}),
         ("objective", "huber(delta=2)", "huber", {"delta": 2.0}),
+        ("schedule", "cosine(0.001)", "cosine", {"to": 0.001}),
+        ("schedule", "Warmup-Cosine(warmup=20)", "warmup_cosine", {"warmup": 20.0, "to": 0.0}),
         ("regulariser", "l1(0.1)", "l1", {"strength": 0.1}),
         ("reward", "distance", "distance", {}),
     ],
@@ -256,6 +260,11 @@ def test_settings_leave_the_table_as_it_is() -> None:
         ("policy", "a = o + 0.1*noise"),
         ("policy", "a = stop(o); logp = 0*o"),
         ("optimizer", "w = w - lr*g"),
+        ("schedule", "lr/sqrt(step)"),
+        ("schedule", "sqrt(steps)"),
+        ("schedule", "lr"),
+        ("schedule", "steps"),
+        ("schedule", "0.1"),
         ("optimizer", "state m = 0\nm = 0.9*m + g\nw = w - 0.1*m"),
     ],
 )
@@ -287,6 +296,8 @@ def test_a_formula_is_no_name(kind: str, formula: str) -> None:
         ("optimizer", "momentum(momentum=0)", "table.range", {"setting": "momentum"}),
         ("policy", "gaussian(sigma=0)", "table.range", {"setting": "sigma"}),
         ("objective", "huber(delta=-1)", "table.range", {"setting": "delta"}),
+        ("schedule", "warmup(1)", "table.range", {"setting": "warmup", "low": "2"}),
+        ("schedule", "exponental", "table.unknown", {"nearest": "exponential"}),
     ],
 )
 def test_a_wrong_name_or_setting_is_explained(kind: str, asked: str, key: str, expected: dict[str, str]) -> None:

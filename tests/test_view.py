@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+import glassgrad as gg
 from glassgrad.report.html import block, html, joined, modules, packed, slim
 from glassgrad.report.html import texts as texts_of_the_view
 
@@ -166,6 +167,27 @@ def test_every_number_of_a_step_opens(page: Page, address: str) -> None:
         return !panel.querySelector("h3") || panel.innerText.includes("no equation");
     })"""
     assert page.evaluate(opened, sorted(targets)) == []
+
+
+def test_a_schedule_is_told_and_its_learning_rate_opens(page: Page, tmp_path: Path) -> None:
+    run = gg.watch("add", schedule="warmup_cosine(warmup=3, to=0.01)", steps=9, every=4, samples=20)
+    file = tmp_path / "scheduled.html"
+    file.write_text(run.to_html(), encoding="utf-8")
+    for width, lang, said in ((1280, "en", "learning rate"), (360, "zh", "学习率")):
+        page.set_viewport_size({"width": width, "height": 740})
+        visit(page, file.as_uri(), f"chapter=add&lang={lang}")
+        assert said in page.locator("#update").inner_text()
+        assert "warmup_cosine(warmup=3, to=0.01)" in page.locator("#update").inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    visit(page, file.as_uri(), "chapter=add&step=5&lang=en")
+    page.locator("#update [data-open='equation:lr_new']").click()
+    panel = page.locator("#panel")
+    rate = next(equation.value for equation in run.step(5).equations if equation.name == "lr_new")
+    assert panel.locator(".full").inner_text() == json.dumps(rate)
+    assert "One number for all parameters, at step 5." in panel.inner_text()
+    assert "optimizer.param_groups[0]['lr']" in panel.inner_text()
+    assert "Checked against PyTorch" in panel.inner_text()
+    assert {"warmup\n3", "steps\n9", "step\n5"} <= set(panel.locator(".given-number").all_inner_texts())
 
 
 def test_a_weight_of_the_drawing_opens_by_keyboard(page: Page, address: str) -> None:

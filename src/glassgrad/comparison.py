@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from glassgrad.why import Why
 
 BLOCK = 16_384  # runs of a piece
+BARE = ("optimizer", "schedule", "objective", "policy")  # settings whose values name themselves
 MAX_RUNS, MAX_METHODS = 10_000_000, 200
 
 Train = Callable[[Experiment, Sequence[int], Progress | None], Runs]
@@ -131,7 +132,7 @@ class Comparison:
         varied = self.contenders[0].varied
         if not varied:
             return self.names
-        bare = len(varied) == 1 and varied[0][0] in ("optimizer", "objective", "policy")  # these name themselves
+        bare = len(varied) == 1 and varied[0][0] in BARE
         said = [" ".join(v if bare else f"{f}={v}" for f, v in one.varied) for one in self.contenders]
         return tuple(s if alone else f"{c.experiment.name} {s}" for c, s in zip(self.contenders, said, strict=True))
 

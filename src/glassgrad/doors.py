@@ -26,6 +26,7 @@ MAX_CHARACTERS = 1_000_000  # of a TOML file
 
 MEANT = {
     "lr": "optimizer", "learning_rate": "optimizer", "momentum": "optimizer", "weight_decay": "regulariser",
+    "scheduler": "schedule", "lr_scheduler": "schedule", "warmup": "schedule",
     "loss": "objective", "criterion": "objective", "epochs": "steps", "epoch": "steps", "iterations": "steps",
     "hidden": "network", "layers": "network", "units": "network", "batch_size": "batch", "n": "samples",
     "size": "samples", "dtype": "precision", "random_state": "seed", "regularizer": "regulariser",

@@ -136,8 +136,8 @@ class Evaluated:
         for state in program.states:
             flat = np.array([moment.states[state][array][place] for _, array, place in self.parameters], dtype=float)
             values[state] = flat if program.level(state) == "parameter" else np.float64(flat[0])
-        for line in program.lines:
-            self._compute(line, line.name, values, scales, settings)
+        for line in program.lines:  # PyTorch's scheduler rounds in its own way: then nothing is folded
+            self._compute(line, line.name, values, scales, {} if line == self.of.rate else settings)
         return values, scales
 
     def gradient_name(self, parameter: str) -> str:
@@ -258,7 +258,7 @@ class Step:
         values = self.evaluated.update_values
         names = self._names(parameter)
         tree = substitute(line.tree, {own: Symbol(name) for own, name in names.items()})
-        read = {names.get(own, own): values[own] for own in symbols(line.tree)}
+        read = {names.get(own, own): values[own] for own in self.links(line.tree)}
         value = values[line.name]
         name = names.get(line.name, line.name)
         return Equation(
@@ -268,7 +268,7 @@ class Step:
             substituted(_with_settings(tree, {**self.of.optimizer.numbers, "step": self.moment.step}), read, index),
             float(value[index]) if np.ndim(value) else float(value),
             f"{latex_name(name)} = {latex(tree)}",
-            tuple(symbols(tree)) if parameter else self._all_names(tree),
+            self.links(tree) if parameter else self._all_names(tree),
             line.level,
             line.name,
         )
@@ -276,7 +276,7 @@ class Step:
     def _all_names(self, tree: Tree) -> tuple[str, ...]:
         """What a line of the whole step reads: of w, g and the like, those of every parameter."""
         names = [self._names(parameter) for parameter, _, _ in self.evaluated.parameters]
-        read = (dict.fromkeys(one.get(symbol, symbol) for one in names) for symbol in symbols(tree))
+        read = (dict.fromkeys(one.get(symbol, symbol) for one in names) for symbol in self.links(tree))
         return tuple(dict.fromkeys(name for each in read for name in each))
 
     def _names(self, parameter: str) -> dict[str, str]:

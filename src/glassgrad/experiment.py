@@ -19,7 +19,7 @@ class Experiment:
     task: a task of the table; truth: a formula that replaces the task's own; data: a CSV file that replaces both.
     held_out: the share of the file's rows that is kept from training, at its end.
     network: how many inputs, units, …, outputs. activation, output_activation, init: rows or own formulas.
-    policy, reward, objective, regulariser, optimizer: rows (`adam(lr=0.1)`), formulas, or lines.
+    policy, reward, objective, regulariser, optimizer, schedule: rows (`adam(lr=0.1)`), formulas, or lines.
     dropout: the share of hidden activations set to 0. clip: the largest norm of the gradient.
     samples: questions, drawn once, or anew for each step if `fresh`. batch: how many of them a step sees (all).
     steps: updates. seed: 0 <= seed < 2**32. precision: single or double.
@@ -48,6 +48,7 @@ class Experiment:
     dropout: float = 0.0
     clip: float | None = None
     optimizer: str = "adam(lr=0.1)"
+    schedule: str = "constant"
     samples: int = 1000
     fresh: bool = False
     batch: int | None = None

@@ -15,6 +15,7 @@ from glassgrad.formula.adjoint import adjoints
 from glassgrad.formula.evaluate import evaluate, is_aggregate
 from glassgrad.formula.lines import Level, Line, Program, read_lines, read_params, reads, split_lines
 from glassgrad.formula.parser import parse
+from glassgrad.formula.text import show
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, substitute, symbols, walk
 from glassgrad.locale import Text, text
 from glassgrad.network import Network
@@ -26,12 +27,16 @@ from glassgrad.tables.policies import POLICIES
 from glassgrad.tables.regularisers import REGULARISERS
 from glassgrad.tables.rewards import REWARDS
 from glassgrad.tables.row import Row, Table, find, unknown
+from glassgrad.tables.schedules import SCHEDULES
 from glassgrad.tables.tasks import TASKS
 from glassgrad.task import Task
 
 _TAKEN = {"W", "b", "z", "a", "x", "o", "t", "L", "g", "w", "keep", "step"}  # names that a learned number may not have
 _STEPS_OWN = re.compile(r"d?(z\d+(_\d+)?|a\d+_\d+|keep\d+_\d+|L|R|norm|shrink|clip|(\w+_)?(W\d+_\w+|[bB]\d+_\d+))")
 """What a step computes anyway: no line of a policy, reward, objective or optimizer may have such a name."""
+
+CONSTANT = Symbol("lr")
+"""The schedule that changes nothing."""
 
 _DEFAULTS = {"policy": {"sigma": 0.5}, "optimizer": {"lr": 0.01}}
 
@@ -65,7 +70,8 @@ class Method:
     activation, output_activation: formulas in z. regulariser: a formula in w, or None.
     program: the lines from the output o to `objective`: policy, reward, objective.
     pieces: the rows that the program was made of. numbers: the values of all their settings.
-    optimizer: its row, and its lines from w, g to w_new.
+    optimizer: its row, with the schedule as one of its lines, and these lines from w, g to w_new.
+    schedule: the learning rate as a formula in lr, step and steps.
     backward: the chain rule's lines from `objective` back to o; empty if nothing leads there.
     observed: whether the reward is only seen as a number, never differentiated.
     notes: what is worth a warning.
@@ -82,6 +88,7 @@ class Method:
     observed: bool
     regulariser: Formula | None
     optimizer: Row
+    schedule: Formula
     optimizer_program: Program
     notes: tuple[Text, ...]
 
@@ -89,6 +96,12 @@ class Method:
     def linear_output(self) -> bool:
         """Whether the output is the last sum itself: then o is called by that sum's name."""
         return self.output_activation.tree == Symbol("z")
+
+    @property
+    def rate(self) -> Line | None:
+        """The schedule's line `lr_new = …`; None where lr stays as it is, or is the optimizer's own line."""
+        scheduled = self.schedule.tree != CONSTANT and "lr" in self.optimizer.numbers
+        return self.optimizer_program.lines[0] if scheduled else None
 
     @property
     def output_name(self) -> str:
@@ -129,7 +142,11 @@ def _method(experiment: Experiment, written: int | None) -> Method:
     given = _given(task)
     program = _program(pieces, given)
     backward = adjoints(program.lines, "objective", {"o": "sample"})
-    optimizer_row = _defaulted("optimizer", _row("optimizer", OPTIMIZERS, experiment.optimizer), notes)
+    rate = re.sub(r"^\s*lr\s*=(?!=)", "", experiment.schedule)  # `lr = lr/step` is the formula lr/step
+    schedule = _formula("schedule", SCHEDULES, rate, ("lr", "step", "steps"))
+    asked = _row("optimizer", OPTIMIZERS, experiment.optimizer)
+    asked = _defaulted("optimizer", asked, notes if "lr" in symbols(schedule.tree) else [])
+    optimizer_row = _scheduled(asked, schedule, experiment.steps)
     found = Method(
         task=task,
         network=network,
@@ -144,6 +161,7 @@ def _method(experiment: Experiment, written: int | None) -> Method:
         if experiment.regulariser
         else None,
         optimizer=optimizer_row,
+        schedule=schedule,
         optimizer_program=_lines("optimizer", optimizer_row, {"w": "parameter", "g": "parameter", "step": "step"}, "w"),
         notes=(),
     )
@@ -234,6 +252,24 @@ def _defaulted(kind: str, row: Row, notes: list[Text]) -> Row:
         text("experiment.default_number", piece=kind, name=name, value=value) for name, value in wanted.items()
     )
     return replace(row, numbers=wanted)
+
+
+def _scheduled(row: Row, schedule: Formula, steps: int) -> Row:
+    """The optimizer with the schedule as its first line, or after its own lines that set lr; `steps` as a number.
+
+    Raises:
+        ExperimentError: the schedule changes lr, but the optimizer reads none.
+    """
+    lines, numbers = list(split_lines(row.formula)), {**row.numbers, **schedule.numbers}
+    if schedule.tree != CONSTANT:
+        if not any("lr" in symbols_of(line.partition("=")[2] or line) for line in lines):
+            raise ExperimentError("experiment.no_lr", schedule=schedule.row.name[:40])
+        own = [i for i, line in enumerate(lines, 1) if re.match(r"lr\s*=", line)]
+        lines.insert(max(own, default=0), f"lr = {show(schedule.tree)}")
+    assigned = any(re.match(r"(state\s+)?steps\s*=", line) for line in lines)
+    if "steps" in symbols(schedule.tree) or (not assigned and any("steps" in symbols_of(line) for line in lines)):
+        numbers["steps"] = float(steps)
+    return replace(row, formula="; ".join(lines), numbers=numbers)
 
 
 def symbols_of(line: str) -> set[str]:

@@ -40,6 +40,7 @@ SETTINGS = (
     Setting("--dropout", "dropout", float),
     Setting("--clip", "clip", float),
     Setting("--optimizer", "optimizer", str, "NAME|LINES"),
+    Setting("--schedule", "schedule", str, "NAME|FORMULA"),
     Setting("--precision", "precision", str, "single|double"),
 )
 
@@ -58,11 +59,12 @@ def narrow(text: str, cells: int = 40) -> str:
     return "\b\n" + "\n".join(map(str.strip, lines)) if wide and len(lines) > 1 else text
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command all settings as options; it receives those that were given as `settings`."""
+def with_settings(command: Callable[..., None], without: tuple[str, ...] = ()) -> Callable[..., None]:
+    """Give a command all settings as options (but some); it receives those that were given as `settings`."""
+    rows = tuple(row for row in SETTINGS if row.field not in without)
 
     def run(**values: Any) -> None:
-        settings = {row.field: values.pop(row.field) for row in SETTINGS}
+        settings = {row.field: values.pop(row.field) for row in rows}
         command(**values, settings={name: value for name, value in settings.items() if value is not None})
 
     own = [p for p in inspect.signature(command).parameters.values() if p.name != "settings"]
@@ -78,7 +80,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
                 ),
             ],
         )
-        for row in SETTINGS
+        for row in rows
     ]
     run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + added

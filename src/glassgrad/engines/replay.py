@@ -9,6 +9,7 @@ from torch import Tensor
 
 from glassgrad.draws import Floats
 from glassgrad.engines.torch import DTYPES, Batch, Net, Objective, alone
+from glassgrad.engines.torch.net import resolve
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate, evaluate_torch
 from glassgrad.formula.parser import parse
@@ -191,9 +192,21 @@ class _Replay:
             values[state] = flat if program.level(state) == "parameter" else float(flat[0])
         result: Reference = {}
         for line in program.lines:
-            values[line.name] = evaluate_torch(line.tree, values, torch.float64)
+            scheduled = self.scheduled() if line == self.of.rate else None
+            values[line.name] = evaluate_torch(line.tree, values, torch.float64) if scheduled is None else scheduled
             result[line.name] = _numbers(values[line.name], units=True)
         return result | self.from_torch(kept) | {program.latest["w"]: self.flat(self.moment.after).numpy()}
+
+    def scheduled(self) -> float | None:
+        """The learning rate that PyTorch's own scheduler sets at this step; None if the schedule has none."""
+        row, numbers = self.of.schedule.row, self.of.optimizer.numbers
+        if row.torch is None:
+            return None
+        optimizer = torch.optim.SGD([torch.zeros(1)], lr=numbers["lr"])
+        given = {name: float(evaluate(parse(str(formula)), numbers)) for name, formula in row.torch.keywords.items()}
+        scheduler = resolve(row.torch)(optimizer, **given)
+        scheduler.last_epoch = self.moment.step - 1
+        return float(scheduler._get_closed_form_lr()[0])  # stepping there would add up the roundings of all steps
 
     def from_torch(self, kept: TorchState) -> Reference:
         """What torch.optim holds after its step, and what follows from that."""

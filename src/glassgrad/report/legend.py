@@ -157,6 +157,7 @@ def _optimizer(run: Watch, step: Step) -> Iterator[Entry]:
         if name in ("w", "g"):
             continue
         pytorch = f"optimizer.state[parameter]['{kept[name]}']" if name in kept else f"{name} = …"
+        pytorch = "optimizer.param_groups[0]['lr']" if row.torch is not None and line == run.of.rate else pytorch
         known = f"legend.{name}"
         meaning = text(known) if known in _KNOWN else text("legend.own_state", line=str(line))
         yield Entry(name, meaning, pytorch, (), _some(np.ravel(values[line.name])[:1]))
@@ -164,6 +165,7 @@ def _optimizer(run: Watch, step: Step) -> Iterator[Entry]:
 
 
 _KNOWN = (
+    "legend.lr",
     "legend.m",
     "legend.v",
     "legend.s",

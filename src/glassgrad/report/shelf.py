@@ -17,6 +17,7 @@ from glassgrad.tables.policies import POLICIES
 from glassgrad.tables.regularisers import REGULARISERS
 from glassgrad.tables.rewards import REWARDS
 from glassgrad.tables.row import Table
+from glassgrad.tables.schedules import SCHEDULES
 from glassgrad.tables.tasks import TASKS
 
 NOTHING = Text("", "")
@@ -109,6 +110,7 @@ KINDS: dict[str, Callable[[], Iterator[Item]]] = {
     "objectives": _rows(OBJECTIVES),
     "regularisers": _rows(REGULARISERS),
     "optimizers": _rows(OPTIMIZERS),
+    "schedules": _rows(SCHEDULES),
     "initialisations": _initialisations,
     "functions": _functions,
 }

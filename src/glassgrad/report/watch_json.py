@@ -90,6 +90,7 @@ def experiment_json(experiment: Experiment, of: Method) -> dict[str, Any]:
         "reward_formula": of.pieces["reward"].formula if "reward" in of.pieces else None,
         "objective_lines": of.pieces["objective"].formula,
         "regulariser_formula": of.regulariser.row.formula if of.regulariser else None,
+        "schedule_formula": of.schedule.row.formula,
         "optimizer_lines": list(of.optimizer_program.source),
         "numbers": {**of.numbers, **of.optimizer.numbers},
         "observed": of.observed,

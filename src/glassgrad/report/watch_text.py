@@ -9,14 +9,15 @@ from rich.cells import cell_len
 
 from glassgrad.equations import MOST, Equation, Step, chain_of, plain_number, substituted
 from glassgrad.formula.text import number_text, show
-from glassgrad.formula.tree import Symbol, substitute
+from glassgrad.formula.tree import Number, Symbol, Tree, substitute
 from glassgrad.graph import graph as computation_graph
 from glassgrad.graph import graph_text
 from glassgrad.insight import errors, forward, slopes
 from glassgrad.locale import say
-from glassgrad.method import Method
+from glassgrad.method import CONSTANT, Method
 from glassgrad.network import gradient_name
 from glassgrad.steps import weighted_sum
+from glassgrad.tables.optimizers import optimizer
 from glassgrad.watched import Watch
 
 Line = tuple[str, str]  # style, text
@@ -79,7 +80,10 @@ def _settings(run: Watch) -> Iterator[tuple[str, str]]:
             yield say(f"report.{kind}"), of.pieces[kind].formula
     if of.regulariser is not None:
         yield say("report.regulariser"), of.regulariser.row.formula
-    yield say("report.optimizer"), str(of.optimizer)
+    yield say("report.optimizer"), str(optimizer(experiment.optimizer) or of.optimizer)
+    if of.schedule.tree != CONSTANT:
+        numbers: dict[str, Tree] = {name: Number(value) for name, value in of.schedule.numbers.items()}
+        yield say("report.schedule"), f"lr = {show(substitute(of.schedule.tree, numbers))}"
     samples = experiment.samples if of.task.data is None else len(run.record.inputs)
     key = "report.samples_fresh" if experiment.fresh else "report.samples_fixed"
     yield (

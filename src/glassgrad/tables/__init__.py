@@ -1,4 +1,5 @@
 """The tables: one row a rule.
 
-Tasks, activations, policies, rewards, objectives, regularisers, optimizers, initialisations, experiments.
+Tasks, activations, policies, rewards, objectives, regularisers, optimizers, schedules, initialisations,
+experiments.
 """

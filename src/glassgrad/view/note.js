@@ -40,12 +40,11 @@ function split(target) {
 function equationNote(now, name) {
   const equation = now.equations.get(name);
   if (!equation) return [h("p", null, say("not-at-step", { name, step: now.step.step }))];
-  const updated = updatedBy(name) && equation.section === "update";
   return [
     meaning(
       now.watch,
       name,
-      say(updated ? "level-new" : `level-${equation.level}`, {
+      say(`level-${levelOf(equation)}`, {
         step: now.step.step,
         sample: (now.sample?.index ?? 0) + 1,
         question: question(now.watch, now.sample?.inputs),
@@ -64,6 +63,12 @@ function equationNote(now, name) {
       readersOf(now, name).map((reader) => `equation:${reader.name}`),
     ),
   ];
+}
+
+/** What an equation has one value for. @param {any} equation */
+function levelOf({ name, section, level }) {
+  if (section !== "update") return level;
+  return updatedBy(name) ? "new" : level === "step" ? "all" : level;
 }
 
 /** @param {any} now @param {any} equation */

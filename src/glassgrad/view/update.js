@@ -41,6 +41,7 @@ export function updateSection(watch, first) {
     parts: [keep, one, table],
     children: [
       h("p", null, prose("update-text", { optimizer: watch.experiment.optimizer })),
+      scheduled(watch.experiment),
       watch.experiment.optimizer_lines?.length
         ? h("pre", { class: "lines" }, watch.experiment.optimizer_lines.join("\n"))
         : null,
@@ -51,6 +52,11 @@ export function updateSection(watch, first) {
       table.element,
     ],
   };
+}
+
+/** What is said of the learning rate, if it changes. @param {any} experiment */
+function scheduled({ schedule = "constant" }) {
+  return schedule === "constant" ? null : h("p", null, prose("update-schedule", { schedule }));
 }
 
 /**
@@ -68,7 +74,8 @@ function strongest(all, now) {
 function followed(now, which) {
   const gradient = now.equations.get(which.gradient);
   const steps = equationsOf(now, "update").filter(
-    ({ name }) => updatedName(name) === which.name || updatedName(name).endsWith(`_${which.name}`),
+    ({ name, level }) =>
+      level === "step" || updatedName(name) === which.name || updatedName(name).endsWith(`_${which.name}`),
   );
   return nodes([
     gradient &&

@@ -19,7 +19,16 @@ class TorchOptimizer:
         self.parameters = parameters
         self.optimizer = resolve(of.optimizer.torch)(parameters, **of.optimizer.torch.arguments(of.optimizer.numbers))
         self.kept = TORCH_STATES[of.optimizer.name].kept
-        self.step = self.optimizer.step
+        self.of, self.count = of, 0
+        self.step = self.optimizer.step if of.rate is None else self.scheduled
+
+    def scheduled(self) -> None:
+        """An update with the learning rate of its step."""
+        assert self.of.rate is not None
+        self.count += 1
+        values = {**self.of.optimizer.numbers, "step": float(self.count)}
+        self.optimizer.param_groups[0]["lr"] = evaluate_torch(self.of.rate.tree, values, torch.float64)
+        self.optimizer.step()
 
     def state(self, name: str) -> list[Tensor]:
         """A state, for each parameter."""

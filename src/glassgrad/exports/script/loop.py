@@ -8,7 +8,7 @@ from glassgrad.exports.script.steps import Step, Steps
 from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.lines import reads
 from glassgrad.formula.text import show
-from glassgrad.formula.tree import Symbol, symbols
+from glassgrad.formula.tree import Number, Symbol, substitute, symbols
 from glassgrad.locale import language, say
 from glassgrad.method import Method
 
@@ -166,12 +166,22 @@ class Loop:
     def update(self) -> None:
         """The weights move."""
         if self.of.optimizer.torch is not None:
+            self.rate()
             self.add("optimizer.step()", say("script.update"))
             return
         self.add("w = nn.utils.parameters_to_vector(net.parameters()).detach()", say("script.vector"))
         self.add("g = nn.utils.parameters_to_vector([w.grad for w in net.parameters()])")
         self.add("w, *state = update(step, w, g, *state)", say("script.update"))
         self.add("nn.utils.vector_to_parameters(w, net.parameters())")
+
+    def rate(self) -> None:
+        """The learning rate of this step, where a schedule sets it."""
+        rate, numbers = self.of.rate, self.of.optimizer.numbers
+        if rate is not None:
+            tree = substitute(rate.tree, {name: Number(value) for name, value in numbers.items()})
+            source = self.printer({"step": Source("step")}).write(tree)
+            comment = f"lr = {show(self.of.schedule.tree)}"
+            self.add(f'optimizer.param_groups[0]["lr"] = {source.text}', comment)
 
     def report(self, every: int) -> None:
         """The loss, and the reward where there is one."""
