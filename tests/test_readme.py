@@ -28,7 +28,7 @@ from glassgrad.report.shelf import shelf
 from glassgrad.tables.experiments import EXPERIMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README", "docs/language", "docs/experiments")
+PAGES = ("README", "docs/language", "docs/experiments", "docs/environments")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SAVED = re.compile(r"`(\w+\.\w+)`(?:(?!\n\n).)*\n\n```(?:csv|toml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
@@ -183,12 +183,16 @@ def test_every_link_leads_somewhere(page: str, language: Language) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("page", ["README", "docs/language"])
+@pytest.mark.parametrize("page", ["README", "docs/language", "docs/environments"])
 def test_the_python_of_a_page_runs(page: str, language: Language) -> None:
     blocks = [block for kind, block in BLOCK.findall(source(page, language)) if kind == "python"]
     assert blocks
     test = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, f"{page} ({language})", None, None)
-    assert doctest.DocTestRunner().run(test).failed == 0
+    set_language(language)
+    try:
+        assert doctest.DocTestRunner().run(test).failed == 0
+    finally:
+        set_language("en")
 
 
 def test_importing_a_module_does_not_hide_the_function_of_its_name() -> None:
