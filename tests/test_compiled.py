@@ -1,5 +1,6 @@
 """The compiled engine: the torch engine's numbers, whatever the company, from kernels that are compiled once."""
 
+import ctypes
 import sys
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from llvmlite import ir
+from numpy.typing import NDArray
 
-from glassgrad.draws import normals
+from glassgrad.draws import normals, philox_key
 from glassgrad.engines.compiled import build, cache, many, streams, train_many, train_one
+from glassgrad.engines.compiled.noise import noise
+from glassgrad.engines.compiled.vector import Form
 from glassgrad.engines.torch import train
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
@@ -48,7 +53,7 @@ def check_equal(experiment: Experiment) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_both_twisters_and_philox_are_those_of_the_host(seed: int) -> None:
-    state, ours = np.zeros(streams.TWISTER, np.uint32), np.zeros(3001, np.int32)
+    state, ours = np.zeros(streams.TWISTER, np.uint32), np.zeros(3001, np.uint32)
     streams.seed_twister(state, seed)
     theirs = np.random.RandomState(seed)
     for most in (9, 1, 1000):
@@ -61,10 +66,21 @@ def test_both_twisters_and_philox_are_those_of_the_host(seed: int) -> None:
         -0.7071067811865476, 0.7071067811865476, generator=torch.Generator().manual_seed(seed)
     )
     assert np.array_equal(drawn, expected.numpy())
-    noise = np.empty(100)
-    key = many.keys(np.array([seed], np.uint32))[0]
-    streams.normals(key[0], key[1], 7, noise)
-    np.testing.assert_allclose(noise, normals(seed, "noise", np.array([7]), 100)[0, :, 0], rtol=1e-14)
+
+
+@pytest.mark.parametrize(("precision", "furthest"), [("single", 2e-6), ("double", 1e-14)])
+def test_noise_is_that_of_the_host(precision: str, furthest: float) -> None:
+    form, module = Form(precision), ir.Module()
+    noise(module, form)
+    made = build.build(str(module), ("noise",))
+    draw = ctypes.CFUNCTYPE(None, *[ctypes.c_uint64] * 4, ctypes.c_void_p)(made.addresses["noise"])
+    kind = np.float32 if precision == "single" else np.float64
+    out: NDArray[Any] = np.zeros(4096, kind)
+    for seed in SEEDS:
+        for step in (1, 2, 77):
+            draw(len(out), step, *philox_key(seed, "noise"), out.ctypes.data)
+            theirs = normals(seed, "noise", np.array([step]), len(out))[0, :, 0]
+            assert np.abs(out - theirs).max() < furthest
 
 
 @pytest.mark.slow

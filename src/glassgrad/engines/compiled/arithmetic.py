@@ -51,13 +51,14 @@ def smaller(a: Vector, b: Vector) -> Vector:
     return a.where(b.compare(">=", a), b.where(a.compare("==", a), a))
 
 
-def _bits(x: Vector) -> ir.Type:
+def bits_of(x: Vector) -> ir.Type:
     """Whole numbers as wide as x."""
     kind = ir.IntType(32)
     return ir.VectorType(kind, x.width) if x.width > 1 else kind
 
 
-def _whole(kind: ir.Type, value: int) -> ir.Constant:
+def whole(kind: ir.Type, value: int) -> ir.Constant:
+    """A whole number in every lane of a kind."""
     if isinstance(kind, ir.VectorType):
         return ir.Constant(kind, [ir.Constant(kind.element, value)] * kind.count)
     return ir.Constant(kind, value)
@@ -73,12 +74,12 @@ def exp(x: Vector) -> Vector:
     """e**x = 2**n * e**r, |r| <= log(2)/2; 0 where that is below the normal range."""
     if not x.code.form.single:
         return x.library("exp")
-    at, kind = x.code.at, _bits(x)
+    at, kind = x.code.at, bits_of(x)
     y = x.like(88.8).where(x.compare(">", 88.8), x.like(-87.3).where(x.compare("<", -87.3), x))
     n = (y * 1.44269504 + 0.5).intrinsic("floor")
     r = y - n * 0.693359375 - n * -2.12194440e-4
     found = polynomial(r, EXP) * r * r + r + 1
-    raised = at.add(at.bitcast(found.ir, kind), at.shl(at.fptosi(n.ir, kind), _whole(kind, 23)))  # times 2**n
+    raised = at.add(at.bitcast(found.ir, kind), at.shl(at.fptosi(n.ir, kind), whole(kind, 23)))  # times 2**n
     found = Vector(x.code, at.bitcast(raised, x.ir.type))
     found = x.like(0).where(x.compare("<", -87.3), found.where(x.compare("<", 88.722839), x.like(float("inf"))))
     return found.where(x.compare("==", x), x)
@@ -88,21 +89,26 @@ def log(x: Vector) -> Vector:
     """log(x) = k*log(2) + log(1 + m), sqrt(1/2) <= 1 + m < sqrt(2)."""
     if not x.code.form.single:
         return x.library("log")
-    at, kind = x.code.at, _bits(x)
+    at, kind = x.code.at, bits_of(x)
     tiny = x.compare("<", 1.17549435e-38)
     bits = at.bitcast((x * x.like(16777216).where(tiny, 1)).ir, kind)
-    e = Vector(x.code, at.sitofp(at.sub(at.ashr(bits, _whole(kind, 23)), _whole(kind, 127)), x.ir.type))
-    mantissa = at.or_(at.and_(bits, _whole(kind, 0x7FFFFF)), _whole(kind, 0x3F800000))
+    e = Vector(x.code, at.sitofp(at.sub(at.ashr(bits, whole(kind, 23)), whole(kind, 127)), x.ir.type))
+    mantissa = at.or_(at.and_(bits, whole(kind, 0x7FFFFF)), whole(kind, 0x3F800000))
     m = Vector(x.code, at.bitcast(mantissa, x.ir.type))
     big = m.compare(">", 1.41421356)
     m = (m * 0.5).where(big, m) - 1
     k = e + x.like(1).where(big, 0) - x.like(24).where(tiny, 0)
-    z = m * m
-    p = polynomial(m, LOG) * m * z + k * -2.12194440e-4 - z * 0.5
-    found = m + p + k * 0.693359375
+    found = log_near(m, k)
     found = x.like(float("-inf")).where(x.compare("==", 0), found)
     found = x.like(float("nan")).where(x.compare("<", 0), found)
     return found.where(x.compare("<", float("inf")), x)
+
+
+def log_near(m: Vector, k: Vector) -> Vector:
+    """k*log(2) + log(1 + m) in single precision, for sqrt(1/2) <= 1 + m < sqrt(2)."""
+    z = m * m
+    p = polynomial(m, LOG) * m * z + k * -2.12194440e-4 - z * 0.5
+    return m + p + k * 0.693359375
 
 
 def log1p(e: Vector) -> Vector:

@@ -1,12 +1,14 @@
 """The functions of a kernel, written from the formulas of an experiment: one step of training, and the evaluation.
 
     step(n, real, stride, P, G, M, ST, X, T, C, NOISE, UNIFORM, KEEP, H, HO, OUT, ROOM) -> 1, or 0 if not finite
-    evaluation(n, stride, P, X, T, C, H, OUT, ROOM)
+    evaluation(n, stride, units, P, X, T, C, H, OUT, ROOM)
 
 n: samples, filled up to whole vectors; real: without the filling. stride: length of a row of X and KEEP. P, G: learned
 numbers and their gradient, each in its place. M: the optimizer's states, a row each. ST: the objective's states, then
 the mean reward. C: each sample's weight, 0 for the filling. H, HO: constants of the step. OUT: loss; mean and largest
-error, dead units. Seeds, data and all numbers are arguments: only another structure is another kernel.
+error and, if units is not 0, how many units stay 0.
+
+Seeds, data and all numbers are arguments: only another structure is another kernel.
 """
 
 from collections.abc import Mapping
@@ -26,7 +28,7 @@ from glassgrad.network import gradient_name
 from glassgrad.steps import quantities
 
 STEP = ("n", "real", "stride", "P", "G", "M", "ST", "X", "T", "C", "NOISE", "UNIFORM", "KEEP", "H", "HO", "OUT", "ROOM")
-EVALUATION = ("n", "stride", "P", "X", "T", "C", "H", "OUT", "ROOM")
+EVALUATION = ("n", "stride", "units", "P", "X", "T", "C", "H", "OUT", "ROOM")
 Names = dict[str, Vector]
 
 
@@ -206,24 +208,34 @@ class Body:
     # the evaluation ----------------------------------------------------------------------------------------------
 
     def evaluation(self) -> None:
+        """The function that measures errors."""
         code = Code(self.module, self.form, "evaluation", EVALUATION)
         emit = Emitter(code, self.constants)
         known = self.learned(code) | {name: code.number(1, 1) for name in self.keeps}
         forward = [q.line for q in quantities(self.experiment) if q.section == "forward"]
-        units = [line.name for line in forward if line.name.startswith("a")]
         total, most = code.variable(code.number(0)), code.variable(code.number(0))
-        seen = {name: code.variable(code.number(0)) for name in units}
         with code.loop(code["n"], step=self.form.lanes) as q:
-            values = known | self.sample(code, q, self.form.lanes, chance=False)
-            for line in forward:
-                values[line.name] = emit(line.tree, values)
+            values = self.computed(code, emit, forward, known, q)
             self.judge(code, self.answer(emit, values), values["t"], q, total, most)
-            for name in units:
-                seen[name].set(larger(absolute(values[name]), seen[name].get()))
-        dead = code.number(0, 1)
-        for variable in seen.values():
-            dead = dead + code.number(1, 1).where(variable.get().most().compare("==", 0), 0)
-        self.verdict(code, total, most, dead)
+        self.verdict(code, total, most)
+        with code.at.if_then(code.at.icmp_signed("!=", code["units"], ir.Constant(INDEX, 0))):
+            seen = {line.name: code.variable(code.number(0)) for line in forward if line.name.startswith("a")}
+            with code.loop(code["n"], step=self.form.lanes) as q:
+                values = self.computed(code, emit, forward, known, q)
+                for name, variable in seen.items():
+                    variable.set(larger(absolute(values[name]), variable.get()))
+            dead = code.number(0, 1)
+            for variable in seen.values():
+                dead = dead + code.number(1, 1).where(variable.get().most().compare("==", 0), 0)
+            code.store(code["OUT"], 2, dead)
+        code.close()
+
+    def computed(self, code: Code, emit: Emitter, lines: list[Line], known: Names, q: Any) -> Names:
+        """Some lines' values for the questions from q on, without chance."""
+        values = known | self.sample(code, q, self.form.lanes, chance=False)
+        for line in lines:
+            values[line.name] = emit(line.tree, values)
+        return values
 
     def judge(self, code: Code, answer: Vector, truth: Vector, q: Any, total: Variable, most: Variable) -> None:
         gap = absolute(answer - truth)
@@ -231,10 +243,9 @@ class Body:
         total.add(gap * weight)
         most.set(larger(gap.where(weight.compare(">", 0), 0), most.get()))
 
-    def verdict(self, code: Code, total: Variable, most: Variable, dead: Vector) -> None:
-        for i, value in enumerate((total.get().total(), most.get().most(), dead)):
-            code.store(code["OUT"], i, value)
-        code.close()
+    def verdict(self, code: Code, total: Variable, most: Variable) -> None:
+        code.store(code["OUT"], 0, total.get().total())
+        code.store(code["OUT"], 1, most.get().most())
 
     def answer(self, emit: Emitter, values: Names) -> Vector:
         """From the output to the answer, without chance."""

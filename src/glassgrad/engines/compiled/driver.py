@@ -10,7 +10,6 @@ from glassgrad.engines.compiled.denormals import FLUSH, swap_mxcsr
 from glassgrad.engines.compiled.pointers import call
 from glassgrad.engines.compiled.streams import (
     TWISTER,
-    normals,
     philox,
     randints,
     rewound,
@@ -72,11 +71,17 @@ def shuffled(key0, key1, one_pass, count, order):  # type: ignore[no-untyped-def
 @exact
 def gather(DX, DT, places, count, room, X, T):  # type: ignore[no-untyped-def]
     """Questions by their places; the rest of the last vector is filled with copies of the first."""
-    for q in range(room):
-        place = places[q if q < count else 0]
-        for k in range(DX.shape[0]):
-            X[k, q] = DX[k, place]
-        T[q] = DT[place]
+    for k in range(DX.shape[0]):
+        pick(DX[k], places, count, room, X[k])
+    pick(DT, places, count, room, T)
+
+
+@exact
+def pick(source, places, count, room, out):  # type: ignore[no-untyped-def]
+    """out[q] = source[places[q]]."""
+    for q in range(count):
+        out[q] = source[places[q]]
+    out[count:room] = source[places[0]]
 
 
 @exact
@@ -107,7 +112,7 @@ def run_block(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Train some runs, one after the other.
 
-    code: addresses of step and evaluation. first: learned numbers that are not drawn, in their places.
+    code: addresses of step, evaluation and noise. first: learned numbers that are not drawn, in their places.
     flags: fresh questions, distinct questions by count, noise, uniform. lanes: what samples are filled up to.
     ROOM: memory for the kernel, held by the caller (an array of which only the address is used is freed too early).
     out (runs, 6): mean and largest error, solved at, diverged at, dead units, steps done. history: empty, or room for
@@ -121,13 +126,14 @@ def run_block(  # type: ignore[no-untyped-def]
     M = np.zeros((first_states.shape[0], first.shape[0]), first.dtype)
     ST = np.zeros(first_program.shape[0], first.dtype)
     X, T, C = np.zeros((EX.shape[0], room), first.dtype), np.zeros(room, first.dtype), np.zeros(room, first.dtype)
-    NOISE, UNIFORM = np.zeros(room, first.dtype), np.zeros(room, first.dtype)
+    noises = (room + 15) // 16 * 16  # whole vectors of any precision
+    NOISE, UNIFORM = np.zeros(noises, first.dtype), np.zeros(room, first.dtype)
     KEEP = np.ones((units.shape[0], room), first.dtype)
     OUT = np.zeros(3, first.dtype)
     wide = np.empty(room)
-    places, order = np.zeros(samples, np.int32), np.zeros(samples, np.int64)
-    numbers = np.zeros(samples * names.sum() + 1, np.int32)
-    chosen = np.zeros(room, np.int32)
+    places, order = np.zeros(samples, np.uint32), np.zeros(samples, np.int64)
+    numbers = np.zeros(samples * names.sum() + 1, np.uint32)
+    chosen = np.zeros(room, np.uint32)
     a_P, a_G, a_M, a_ST, a_X, a_T, a_C = (
         P.ctypes.data, G.ctypes.data, M.ctypes.data, ST.ctypes.data, X.ctypes.data, T.ctypes.data, C.ctypes.data,
     )  # fmt: skip
@@ -152,7 +158,7 @@ def run_block(  # type: ignore[no-untyped-def]
         elif not fresh:
             draw_places(twister, names, most, stride, samples, numbers, places)
         if distinct:
-            gather(DX, DT, np.arange(seen), seen, room, X, T)
+            gather(DX, DT, np.arange(seen).astype(np.uint32), seen, room, X, T)
             C[:] = 0
             for i in range(samples):
                 C[places[i]] += 1
@@ -182,8 +188,7 @@ def run_block(  # type: ignore[no-untyped-def]
                 gather(DX, DT, chosen, real_n, n, X, T)
                 weigh(real_n, n, C)
             if noisy:
-                normals(keys[run, 0], keys[run, 1], step, wide[:real_n])
-                NOISE[:real_n] = wide[:real_n]
+                call(code[2], (noises, step, keys[run, 0], keys[run, 1], a_NOISE))
             if chancy:
                 uniforms(keys[run, 2], keys[run, 3], step, 0, 0, wide[:real_n])
                 UNIFORM[:real_n] = wide[:real_n]
@@ -206,7 +211,8 @@ def run_block(  # type: ignore[no-untyped-def]
                 break
             if mark < marks.shape[0] and step == marks[mark]:
                 call(
-                    code[1], (EC.shape[0], EC.shape[0], a_P, a_EX, a_ET, a_EC, a_H + (step - 1) * row_h, a_OUT, a_ROOM)
+                    code[1],
+                    (EC.shape[0], EC.shape[0], 0, a_P, a_EX, a_ET, a_EC, a_H + (step - 1) * row_h, a_OUT, a_ROOM),
                 )
                 if run < curves.shape[0]:
                     curves[run, mark] = OUT[0]
@@ -216,7 +222,7 @@ def run_block(  # type: ignore[no-untyped-def]
         if history.shape[0] > 0:
             remember(history, done, P, M, ST)
         last = max(done, 1) - 1
-        call(code[1], (EC.shape[0], EC.shape[0], a_P, a_EX, a_ET, a_EC, a_H + last * row_h, a_OUT, a_ROOM))
+        call(code[1], (EC.shape[0], EC.shape[0], 1, a_P, a_EX, a_ET, a_EC, a_H + last * row_h, a_OUT, a_ROOM))
         out[run, 0], out[run, 1], out[run, 2] = OUT[0], OUT[1], solved_at
         out[run, 3], out[run, 4], out[run, 5] = diverged_at, OUT[2], done
     swap_mxcsr(control)
@@ -252,8 +258,8 @@ def run_groups(  # type: ignore[no-untyped-def]
     X, T = np.zeros((together, DX.shape[0], room), first.dtype), np.zeros((together, room), first.dtype)
     C, XT = np.zeros((together, room), first.dtype), np.zeros((together, room * wide), first.dtype)
     XM, OUT, G = np.zeros(wide, first.dtype), np.zeros(3, first.dtype), np.zeros(slots, first.dtype)
-    places, every = np.zeros(samples, np.int32), np.arange(seen).astype(np.int32)
-    numbers = np.zeros(samples * names.sum() + 1, np.int32)
+    places, every = np.zeros(samples, np.uint32), np.arange(seen).astype(np.uint32)
+    numbers = np.zeros(samples * names.sum() + 1, np.uint32)
     for unit in range(units):
         for k in range(block - 1):
             XM[unit * block + k] = np.abs(DX[k]).max()
@@ -296,23 +302,23 @@ def run_groups(  # type: ignore[no-untyped-def]
             if stop[0] != 0:
                 break
             STATES[:, :] = Q[:, : slots * rows]
-            call(code[2], (
+            call(code[3], (
                 marks[mark] - before, row, room, samples, Q.ctypes.data, X.ctypes.data, T.ctypes.data, C.ctypes.data,
                 XT.ctypes.data, XM.ctypes.data, H.ctypes.data, HO.ctypes.data + before * row * size,
             ))  # fmt: skip
             for k in range(together):
                 if diverged[k] == 0:
-                    judge(code, Q, EX, ET, EC, H, OUT, ROOM, k)
+                    judge(code, Q, EX, ET, EC, H, OUT, ROOM, k, mark + 1 == marks.shape[0])
                     if not np.isfinite(OUT[1] * OUT[1]):
                         diverged[k] = replay(
-                            code, Q, STATES, G, X, T, C, H, HO, OUT, ROOM, before, marks[mark], samples, k
+                            code, Q, STATES, G, X, T, C, H, HO, OUT, ROOM, (before, marks[mark]), samples, k
                         )
                         if diverged[k] == 0:
                             rebuild(code, room, Q, X, T, C, XT, k)
                         else:
                             done[k] = diverged[k]
                             STATES[k] = Q[k, : slots * rows]
-                        judge(code, Q, EX, ET, EC, H, OUT, ROOM, k)
+                        judge(code, Q, EX, ET, EC, H, OUT, ROOM, k, True)
                     run = group + k
                     if run < seeds.shape[0]:
                         out[run, 0], out[run, 1], out[run, 4] = OUT[0], OUT[1], OUT[2]
@@ -335,27 +341,27 @@ def run_groups(  # type: ignore[no-untyped-def]
 @exact
 def rebuild(code, room, Q, X, T, C, XT, k):  # type: ignore[no-untyped-def]
     """Signs and moments of run k from the beginning."""
-    call(code[3], (
+    call(code[4], (
         room, Q[k:].ctypes.data, X[k:].ctypes.data, T[k:].ctypes.data, C[k:].ctypes.data, XT[k:].ctypes.data,
     ))  # fmt: skip
 
 
 @exact
-def judge(code, Q, EX, ET, EC, H, OUT, ROOM, k):  # type: ignore[no-untyped-def]
-    """Errors and dead units of run k."""
+def judge(code, Q, EX, ET, EC, H, OUT, ROOM, k, units):  # type: ignore[no-untyped-def]
+    """Errors and, if asked for, dead units of run k."""
     call(code[1], (
-        EC.shape[0], EC.shape[0], Q[k:].ctypes.data, EX.ctypes.data, ET.ctypes.data, EC.ctypes.data, H.ctypes.data,
-        OUT.ctypes.data, ROOM.ctypes.data,
+        EC.shape[0], EC.shape[0], np.int64(units), Q[k:].ctypes.data, EX.ctypes.data, ET.ctypes.data,
+        EC.ctypes.data, H.ctypes.data, OUT.ctypes.data, ROOM.ctypes.data,
     ))  # fmt: skip
 
 
 @exact
-def replay(code, Q, STATES, G, X, T, C, H, HO, OUT, ROOM, before, after, samples, k):  # type: ignore[no-untyped-def]
+def replay(code, Q, STATES, G, X, T, C, H, HO, OUT, ROOM, span, samples, k):  # type: ignore[no-untyped-def]
     """Some steps of run k once more, pass by pass: the step that was not finite, or 0."""
     slots, room = G.shape[0], T.shape[1]
     Q[k, : STATES.shape[1]] = STATES[k]
     weights = C[k] / samples
-    for step in range(before, after):
+    for step in range(span[0], span[1]):
         finite = call(code[0], (
             room, samples, room, Q[k:].ctypes.data, G.ctypes.data, Q[k, slots:].ctypes.data, G.ctypes.data,
             X[k:].ctypes.data, T[k:].ctypes.data, weights.ctypes.data, T.ctypes.data, T.ctypes.data, T.ctypes.data,

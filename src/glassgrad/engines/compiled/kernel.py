@@ -12,13 +12,14 @@ from glassgrad.engines.compiled.body import Body
 from glassgrad.engines.compiled.build import Built, build
 from glassgrad.engines.compiled.emit import Constants
 from glassgrad.engines.compiled.moments import MomentsBody, fits
+from glassgrad.engines.compiled.noise import noise
 from glassgrad.engines.compiled.wide import WideBody
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate
 from glassgrad.method import method
 
 UNROLLED = 100  # learned numbers up to which a network is written out
-FUNCTIONS = ("step", "evaluation")
+FUNCTIONS = ("step", "evaluation", "noise")
 MOMENTS = ("advance", "rebuild")
 
 
@@ -60,6 +61,7 @@ def kernel(experiment: Experiment) -> Kernel:
         body = Body(experiment) if method(experiment).network.count <= UNROLLED else WideBody(experiment)
     body.step()
     body.evaluation()
+    noise(body.module, body.form)
     names: tuple[str, ...] = FUNCTIONS
     if isinstance(body, MomentsBody):
         body.rebuild()

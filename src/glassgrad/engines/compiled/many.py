@@ -166,8 +166,8 @@ class Questions:
     truth: NDArray[np.float64]
     names: NDArray[np.int64]
     most: NDArray[np.int64]
-    stride: NDArray[np.int32]
-    fixed: NDArray[np.int32]
+    stride: NDArray[np.uint32]
+    fixed: NDArray[np.uint32]
     samples: int
     drawn: bool
 
@@ -176,8 +176,8 @@ def _questions(task: Task, experiment: Experiment) -> Questions:
     if task.data is not None or not task.draws:
         inputs = task.sample(numpy_stream(0), experiment.samples)
         truth = task.true(inputs) if task.data is None or task.truth else task.data.truth[: task.data.trained]
-        places, none = np.arange(len(inputs), dtype=np.int32), np.zeros(0, np.int64)
-        return Questions(inputs, truth, none, none, none.astype(np.int32), places, len(inputs), drawn=False)
+        places, none = np.arange(len(inputs), dtype=np.uint32), np.zeros(0, np.int64)
+        return Questions(inputs, truth, none, none, none.astype(np.uint32), places, len(inputs), drawn=False)
     if any(draw.kind == "real" for draw in task.draws):
         raise unsupported("real")
     inputs = task.domain()
@@ -188,8 +188,8 @@ def _questions(task: Task, experiment: Experiment) -> Questions:
         task.true(inputs),
         np.array([len(draw.names) for draw in task.draws], np.int64),
         np.array([len(draw.every()) - 1 for draw in task.draws], np.int64),
-        np.array(strides, np.int32),
-        np.zeros(0, np.int32),
+        np.array(strides, np.uint32),
+        np.zeros(0, np.uint32),
         experiment.samples,
         drawn=True,
     )

@@ -16,7 +16,7 @@ from llvmlite import ir
 from glassgrad.engines.compiled.arithmetic import absolute
 from glassgrad.engines.compiled.body import Body, Names
 from glassgrad.engines.compiled.emit import Emitter
-from glassgrad.engines.compiled.vector import INDEX, Code, Vector, lanes_of
+from glassgrad.engines.compiled.vector import INDEX, Code, Variable, Vector, lanes_of
 from glassgrad.experiment import Experiment
 from glassgrad.formula.derivative import derivative
 from glassgrad.formula.evaluate import is_aggregate
@@ -109,19 +109,31 @@ class MomentsBody(Body):
     def advance(self) -> None:
         """advance(steps, row, n, Q, …): so many steps of the runs in Q; row: numbers of a step's constants in HO."""
         code = Code(self.module, self.form, "advance", ADVANCE)
-        size = self.size(code)
+        size, lanes = self.size(code), self.form.lanes
         rates = code.counter(0)
         weight = 1 / Vector(code, code.at.sitofp(code["real"], self.form.kind))
         scale = Emitter(code, self.constants)(self.slope, {}) * weight
+        bases = [code.at.mul(size, _whole(run)) for run in range(TOGETHER)]
+        rows = range(0, self.slots * (1 + len(self.of.optimizer_program.states)), lanes)
+        held = [[code.variable(code.load(code["Q"], _at(code, base, i))) for i in rows] for base in bases]
+        learned = self.slots // lanes
         with code.loop(code["steps"]):
             at = code.at.load(rates, typ=INDEX)
-            moved = [self.quiet(code, code.at.mul(size, _whole(run)), at, scale, weight) for run in range(TOGETHER)]
+            moved = [self.quiet(code, base, at, own, scale, weight) for base, own in zip(bases, held, strict=True)]
             code.at.store(code.at.add(at, code["row"]), rates)
             with code.at.if_then(_any(code, moved), likely=False):
-                for run in range(TOGETHER):
+                for run, base in enumerate(bases):
                     with code.at.if_then(moved[run]):
+                        self.put_back(code, base, held[run][:learned])
                         code.call("repair", *self.of_run(code, run))
+        for base, own in zip(bases, held, strict=True):
+            self.put_back(code, base, own)
         code.close()
+
+    def put_back(self, code: Code, base: Any, held: list[Variable]) -> None:
+        """Numbers from registers into Q."""
+        for i, variable in enumerate(held):
+            code.store(code["Q"], _at(code, base, i * self.form.lanes), variable.get())
 
     def size(self, code: Code) -> Any:
         """How many numbers Q holds for a run, in the function that is being written."""
@@ -137,27 +149,26 @@ class MomentsBody(Body):
         t, c = (code.place(code[name], code.at.mul(n, rows)) for name in ("T", "C"))
         return n, q, x, t, c, code.place(code["XT"], code.at.mul(code.at.mul(n, _whole(self.wide)), rows))
 
-    def quiet(self, code: Code, base: Any, at: Any, scale: Vector, weight: Vector) -> Any:
-        """One step of one run; gives whether some unit may have changed sides."""
-        lanes = self.form.lanes
-        first, second = self.vectors(code, base, 0, self.wide), self.vectors(code, base, self.wide, self.high)
+    def quiet(self, code: Code, base: Any, at: Any, held: list[Variable], scale: Vector, weight: Vector) -> Any:
+        """One step of one run, whose learned numbers and states are held; gives whether a unit may change sides."""
+        lanes, low = self.form.lanes, self.wide // self.form.lanes
+        numbers = [variable.get() for variable in held[: self.slots // lanes]]
+        first, second = numbers[:low], numbers[low:]
         above = self.spread_units(code, second)
         for i, part in enumerate(first):
-            code.store(code["Q"], _at(code, base, self.offset["u"] + i * lanes), part * above[i] * scale)
-        sums = self.product(code, base)
-        v = self.vectors(code, base, self.offset["v"], self.wide)
-        sums = [part + v[i] * weight for i, part in enumerate(sums)]
+            code.store(code["Q"], _at(code, base, self.offset["u"] + i * lanes), part * above[i])
+        v = [part * weight for part in self.vectors(code, base, self.offset["v"], self.wide)]
+        sums = [part * scale + v[i] for i, part in enumerate(self.product(code, base))]
         along = [part * first[i] for i, part in enumerate(sums)]
         gradients = [part * above[i] for i, part in enumerate(sums)] + self.sum_blocks(along)
-        new = self.updated(code, base, at, [*first, *second], gradients)
+        new = self.updated(code, at, held, gradients)
         seen, reach = self.vectors(code, base, self.offset["seen"], self.wide), self.reach(code)
-        steps = [absolute(new[i] - seen[i]) * reach[i] for i in range(len(first))]
+        steps = [absolute(new[i] - seen[i]) * reach[i] for i in range(low)]
         moved, margin = self.sum_blocks(steps), self.vectors(code, base, self.offset["margin"], self.high)
         for i, part in enumerate(moved):
             code.store(code["Q"], _at(code, base, self.offset["moved"] + i * lanes), part)
-        return _any(
-            code, [_any_lane(code, part.compare(">", margin[i], ordered=False)) for i, part in enumerate(moved)]
-        )
+        far = [_any_lane(code, part.compare(">", margin[i], ordered=False)) for i, part in enumerate(moved)]
+        return _any(code, far)
 
     def vectors(self, code: Code, base: Any, first: int, count: int) -> list[Vector]:
         return [code.load(code["Q"], _at(code, base, first + i)) for i in range(0, count, self.form.lanes)]
@@ -215,23 +226,21 @@ class MomentsBody(Body):
             found = [part + variable.get() for part, variable in zip(found, chain, strict=True)]
         return found
 
-    def updated(self, code: Code, base: Any, at: Any, numbers: list[Vector], gradients: list[Vector]) -> list[Vector]:
+    def updated(self, code: Code, at: Any, held: list[Variable], gradients: list[Vector]) -> list[Vector]:
         """The optimizer's lines; gives the new learned numbers."""
-        program, lanes = self.of.optimizer_program, self.form.lanes
+        program, rows = self.of.optimizer_program, self.slots // self.form.lanes
         emit = Emitter(code, self.rates, "HO", at)
-        rows = {state: (1 + i) * self.slots for i, state in enumerate(program.states)}
         found = []
-        for i, (w, g) in enumerate(zip(numbers, gradients, strict=True)):
-            places = {state: _at(code, base, row + i * lanes) for state, row in rows.items()}
-            values: Names = {"w": w, "g": g} | {s: code.load(code["Q"], place) for s, place in places.items()}
+        for i, g in enumerate(gradients):
+            states = {state: held[(1 + k) * rows + i] for k, state in enumerate(program.states)}
+            values: Names = {"w": held[i].get(), "g": g} | {state: place.get() for state, place in states.items()}
             with code.quick():
                 for line in program.lines:
                     values[line.name] = emit(line.tree, values)
-            for state, place in places.items():
-                code.store(code["Q"], place, values[program.latest[state]].spread())
-            new = values[program.latest["w"]].spread()
-            code.store(code["Q"], _at(code, base, i * lanes), new)
-            found.append(new)
+            for state, place in states.items():
+                place.set(values[program.latest[state]].spread())
+            found.append(values[program.latest["w"]].spread())
+            held[i].set(found[-1])
         return found
 
     # signs -------------------------------------------------------------------------------------------------------

@@ -4,8 +4,6 @@ Setting up a run on the host costs more than training it; here it is a few micro
 uint32: 624 words of state, the 624 words drawn from it, the place of the next one, and how often it was refilled.
 """
 
-import math
-
 import numpy as np
 from numba import njit
 
@@ -101,7 +99,7 @@ def randints(state, most, count, numbers):  # type: ignore[no-untyped-def]
         right = np.uint32(0)
         for i in range(words.shape[0]):
             value = words[i] & mask
-            out[right] = np.int32(value)
+            out[right] = value
             right += np.uint32(value <= largest)
         done += np.int64(right)
         place = last
@@ -117,16 +115,6 @@ def philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
         c0, c1, c2, c3 = (second >> half) ^ c1 ^ k0, second & low, (first >> half) ^ c3 ^ k1, first & low
         k0, k1 = (k0 + np.uint64(0x9E3779B9)) & low, (k1 + np.uint64(0xBB67AE85)) & low
     return c0, c1
-
-
-@fast
-def normals(k0, k1, step, out):  # type: ignore[no-untyped-def]
-    """Standard normal numbers for the samples of a step, by Box and Muller."""
-    zero = np.uint64(0)
-    for i in range(out.shape[0]):
-        first, second = philox(np.uint64(step), np.uint64(i), zero, zero, np.uint64(k0), np.uint64(k1))
-        u = (np.float64(first) + 1.0) / 4294967296.0
-        out[i] = math.sqrt(-2.0 * math.log(u)) * math.cos(2.0 * math.pi * (np.float64(second) / 4294967296.0))
 
 
 @fast

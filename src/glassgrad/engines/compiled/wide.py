@@ -247,18 +247,17 @@ class WideBody(Body):
         total, most = code.variable(code.number(0)), code.variable(code.number(0))
         output = [q.line for q in output_quantities(self.of) if q.section == "forward"]
         with code.loop(code["n"], step=self.form.lanes) as q:
-            values = known | self.sample(code, q, self.form.lanes, chance=False)
-            for line in output:
-                values[line.name] = emit(line.tree, values)
+            values = self.computed(code, emit, output, known, q)
             self.judge(code, self.answer(emit, values), values["t"], q, total, most)
+        self.verdict(code, total, most)
         dead = code.variable(code.number(0, 1))
-        rows = self.units - self.net.sizes[-1]
-        with code.loop(self.a_row[1] + rows, self.a_row[1]) as row:
+        with code.loop(self.a_row[1] + self.units - self.net.sizes[-1], self.a_row[1]) as row:
             seen = code.variable(code.number(0))
             with code.loop(code["n"], step=self.form.lanes) as q:
                 seen.set(larger(absolute(code.load(code["ROOM"], self.cell(code, row, q))), seen.get()))
             dead.add(code.number(1, 1).where(seen.get().most().compare("==", 0), 0))
-        self.verdict(code, total, most, dead.get())
+        code.store(code["OUT"], 2, dead.get())
+        code.close()
 
 
 def multiply(
