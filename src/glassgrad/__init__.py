@@ -5,7 +5,9 @@ run = gg.watch("add", seed=3)      one training, every number of every step
 run.step(1).equation("dz2")        an equation: symbolic, with its numbers, its value
 run.check.passed                   held against PyTorch
 gg.compare("add", "sub", runs=1000)  how often each of them is solved, with intervals
+gg.estimators(mu=6.3, sigma=1.5)   estimators of the policy gradient beside the exact one
 gg.export("knob", to="torch")      the plain script of an experiment
+gg.rl.play(run, "glassgrad/Add-v0")  the network as an agent, in an environment for Gymnasium
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from glassgrad import rl
     from glassgrad.comparison import Comparison, compare
     from glassgrad.errors import DataError, ExperimentError, FormulaError, GlassgradError
+    from glassgrad.estimated import Estimates, estimators
     from glassgrad.experiment import Experiment
     from glassgrad.exports import export
     from glassgrad.formula import derivative, latex, parse, show
@@ -32,6 +36,8 @@ _HOMES = {
     "ExperimentError": "errors",
     "FormulaError": "errors",
     "GlassgradError": "errors",
+    "Estimates": "estimated",
+    "estimators": "estimated",
     "Experiment": "experiment",
     "demo": "report.demo",
     "export": "exports",
@@ -44,11 +50,13 @@ _HOMES = {
     "list": "report.shelf:shelf",
     "Watch": "watched",
     "watch": "watched",
+    "rl": "rl",
 }
 
 __all__ = [
     "Comparison",
     "DataError",
+    "Estimates",
     "Experiment",
     "ExperimentError",
     "FormulaError",
@@ -58,10 +66,12 @@ __all__ = [
     "compare",
     "demo",
     "derivative",
+    "estimators",
     "export",
     "latex",
     "list",
     "parse",
+    "rl",
     "set_language",
     "show",
     "watch",
@@ -74,7 +84,8 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     module, _, attribute = _HOMES[name].partition(":")
-    found = getattr(import_module(f"glassgrad.{module}"), attribute or name)
+    home = import_module(f"glassgrad.{module}")
+    found = home if name == module else getattr(home, attribute or name)
     globals()[name] = found
     return found
 

@@ -10,8 +10,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Purpose = Literal["noise", "uniform", "dropout", "minibatch", "extrapolation"]
-_PURPOSES: dict[Purpose, int] = {"noise": 1, "uniform": 2, "dropout": 3, "minibatch": 4, "extrapolation": 5}
+Purpose = Literal["noise", "uniform", "dropout", "minibatch", "extrapolation", "estimators"]
+_PURPOSES: dict[Purpose, int] = {
+    "noise": 1, "uniform": 2, "dropout": 3, "minibatch": 4, "extrapolation": 5, "estimators": 6,
+}  # fmt: skip
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint32]

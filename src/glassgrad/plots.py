@@ -70,11 +70,15 @@ def save(comparison: Comparison, file: str) -> None:
 
 
 def svg(comparison: Comparison) -> str:
-    """The pictures as SVG, complete in itself: letters as shapes, colours for light and dark."""
-    stream = io.StringIO()
+    """The pictures as SVG, complete in itself."""
     with style() as said:
-        picture = _Picture(comparison, said).draw()
-        picture.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+        return complete_svg(_Picture(comparison, said).draw(), said.title)
+
+
+def complete_svg(picture: "Figure", title: str) -> str:
+    """A picture as SVG, complete in itself: letters as shapes, colours for light and dark; to be called in a style."""
+    stream = io.StringIO()
+    picture.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     drawn = stream.getvalue()
     drawn = drawn[drawn.index("<svg") :].replace("*{stroke-linejoin", ".gg-plot *{stroke-linejoin")
     for colour in DARK:
@@ -86,7 +90,7 @@ def svg(comparison: Comparison) -> str:
         f"<style>.gg-plot{{{light}}}@media (prefers-color-scheme:dark){{.gg-plot:root{{{dark}}}}}"
         f"@supports (color:light-dark(red,red)){{.gg-plot{{{both}}}.gg-plot:root{{color-scheme:light dark}}}}</style>"
     )
-    label = f'class="gg-plot" role="img" aria-label="{said.title}"'
+    label = f'class="gg-plot" role="img" aria-label="{title}"'
     return re.sub(r"<svg ([^>]*)>", lambda found: f"<svg {label} {found[1]}>{sheet}", drawn, count=1)
 
 

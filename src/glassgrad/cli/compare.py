@@ -1,12 +1,12 @@
 """`glassgrad compare`: many runs of several experiments, as tables, JSON, pictures, CSV, Parquet."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from glassgrad.cli.terminal import progress, tell, write
+from glassgrad.cli.terminal import parts, progress, tell, write
 from glassgrad.comparison import Comparison
 from glassgrad.comparison import compare as compared
 from glassgrad.errors import DataError, ExperimentError
@@ -16,9 +16,6 @@ from glassgrad.plots import save
 from glassgrad.report.compare_json import compare_json
 from glassgrad.report.compare_text import compare_parts, compare_text
 from glassgrad.why import Why
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 FORMATS = ("text", "json")
 NAME = "labels-and-reward"
@@ -64,7 +61,7 @@ def _compare(
     if form == "json":
         write(json.dumps(compare_json(found, causes or None), ensure_ascii=False, allow_nan=False), None)
     else:
-        _out(compare_text(found, causes), compare_parts(found, causes))
+        parts(lambda: compare_text(found, causes), compare_parts(found, causes))
     return found
 
 
@@ -77,23 +74,8 @@ def _labels_and_reward(runs: int | None, form: str, settings: dict[str, Any]) ->
     if form == "json":
         write(json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False), None)
     else:
-        _out(labels_and_reward_text(found), labels_and_reward_parts(found))
+        parts(lambda: labels_and_reward_text(found), labels_and_reward_parts(found))
     return found.comparison
-
-
-def _out(plain: str, parts: "Iterable[RenderableType]") -> None:
-    """Styled and as wide as the terminal; plain and 80 columns wide elsewhere."""
-    import sys
-
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        sys.stdout.write(plain + "\n")
-        return
-    console.width = max(console.width, 80)
-    for part in parts:
-        console.print(part)
 
 
 def _check(form: str, files: dict[str, str | None]) -> None:

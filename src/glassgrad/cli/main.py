@@ -76,6 +76,8 @@ def build() -> typer.Typer:
     app.command("demo", help=say("cli.demo"))(_described(demo))
     app.command("watch", help=say("cli.watch"))(with_settings(_described(watch)))
     app.command("compare", help=say("cli.compare"))(with_settings(_described(compare)))
+    estimating = with_settings(_described(estimators), without=("samples",))
+    app.command("estimators", help=say("cli.estimators"))(estimating)
     app.command("list", help=say("cli.list"))(_described(list_))
     app.command("export", help=say("cli.export"))(with_settings(_described(export)))
     return app
@@ -162,6 +164,36 @@ def compare(
         plot=plot,
         csv=csv,
         parquet=parquet,
+        settings=settings,
+    )
+
+
+def estimators(
+    run: Annotated[str | None, typer.Argument(metavar="NAME|FILE.toml", show_default=False)] = None,
+    step: Annotated[int | None, typer.Option("--step", metavar="K", show_default="100")] = None,
+    mu: Annotated[float | None, typer.Option("--mu", metavar="M", show_default=False)] = None,
+    sigma: Annotated[float | None, typer.Option("--sigma", metavar="S", show_default=False)] = None,
+    logits: Annotated[str | None, typer.Option("--logits", metavar="Z[,Z…]", show_default=False)] = None,
+    answers: Annotated[int, typer.Option("--samples", metavar="N")] = 200_000,
+    format: Format = "text",
+    plot: Annotated[str | None, typer.Option("--plot", metavar="FILE.png|.svg|.html", show_default=False)] = None,
+    out: Out = None,
+    *,
+    settings: dict[str, Any],
+) -> None:
+    """Estimators of the policy gradient beside the exact one."""
+    from glassgrad.cli.estimators import run as show
+
+    show(
+        run,
+        step=step,
+        mu=mu,
+        sigma=sigma,
+        logits=logits,
+        samples=answers,
+        form=format,
+        plot=plot,
+        out=out,
         settings=settings,
     )
 

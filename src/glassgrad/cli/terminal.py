@@ -1,7 +1,7 @@
 """The terminal: styled lines, progress on standard error, JSON alone on standard output."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,8 @@ from glassgrad.errors import DataError
 from glassgrad.locale import say
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from glassgrad.watched import Progress
 
 STYLES = {
@@ -45,6 +47,19 @@ def show(lines: Iterable[tuple[str, str]]) -> None:
             console.print(Text(line, style=STYLES[style]))
         else:
             print(line)
+
+
+def parts(plain: Callable[[], str], styled: "Iterable[RenderableType]") -> None:
+    """Tables and texts: styled and as wide as the terminal; plain and 80 columns wide elsewhere."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        sys.stdout.write(plain() + "\n")
+        return
+    console.width = max(console.width, 80)
+    for part in styled:
+        console.print(part)
 
 
 def tell(message: str) -> None:

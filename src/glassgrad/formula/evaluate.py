@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassgrad.formula.backends import NUMPY, Torch
+from glassgrad.formula.backends import NUMPY, NumPy, Torch
 from glassgrad.formula.functions import AGGREGATES, CONSTANTS, FUNCTIONS, Array
 from glassgrad.formula.text import show
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, parts, replace, symbols, walk
@@ -22,8 +22,10 @@ __all__ = ["Values", "culprit", "evaluate", "evaluate_torch", "evaluate_with_sca
 Values = Mapping[str, Array]
 
 
-def evaluate(tree: Tree, values: Values) -> Array:
+def evaluate(tree: Tree, values: Values, backend: NumPy = NUMPY) -> Array:
     """The value of a formula on NumPy arrays (or numbers), which broadcast; in double precision.
+
+    backend: what computes mean(…) and its like; by default over all there is.
 
     Example:
         >>> from glassgrad.formula.parser import parse
@@ -31,10 +33,10 @@ def evaluate(tree: Tree, values: Values) -> Array:
         -1.0
     """
     with np.errstate(all="ignore"):
-        return value_numpy(tree, values)
+        return value_numpy(tree, values, backend)
 
 
-def value_numpy(tree: Tree, values: Values) -> Array:
+def value_numpy(tree: Tree, values: Values, backend: NumPy = NUMPY) -> Array:
     """The same, with NumPy's warnings as they are set."""
     match tree:
         case Number(value):
@@ -42,7 +44,8 @@ def value_numpy(tree: Tree, values: Values) -> Array:
         case Symbol(name):
             return np.asarray(values[name] if name in values else CONSTANTS[name], dtype=np.float64)[()]
         case Apply(name, arguments):
-            return row_value(name, len(arguments))(NUMPY, *(value_numpy(part, values) for part in arguments))
+            inner = (value_numpy(part, values, backend) for part in arguments)
+            return row_value(name, len(arguments))(backend, *inner)
 
 
 def row_value(name: str, count: int) -> Any:
