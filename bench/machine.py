@@ -4,7 +4,7 @@ import os
 import platform
 from importlib import import_module, metadata, util
 
-PACKAGES = ("numpy", "torch", "numba", "jax", "stable-baselines3")
+PACKAGES = ("numpy", "torch", "llvmlite", "jax", "stable-baselines3")
 
 
 def cores() -> int:

@@ -1,10 +1,6 @@
-"""The machine's peak of fused multiply-adds in single precision: many independent chains in registers, on all cores.
+"""The machine's peak of fused multiply-adds in single precision: many independent chains in registers, on all cores."""
 
-Meant for a process of its own, since it tells Numba which vectors to use: LLVM prefers 256 bits on some processors
-that have 512.
-"""
-
-import os
+import ctypes
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +9,7 @@ import numpy as np
 
 from bench.machine import cores
 
-CHAINS, DEPTH = 512, 32  # numbers that are worked on at once; multiply-adds in a row between load and store
+VECTORS, DEPTH = 16, 32  # chains, each a vector; multiply-adds of each in a turn of the loop
 LOW, HIGH = 2.0, 1000.0  # GFLOP/s of a core: what is outside was computed number by number, or optimised away
 
 
@@ -21,23 +17,26 @@ class Implausible(Exception):
     """The measured peak cannot be one."""
 
 
-def kernel() -> Any:
-    """acc = acc*a + b, over and over; compiled at its first call."""
-    from llvmlite import binding
+def kernel() -> tuple[Any, int]:
+    """acc = acc*a + b, over and over, as machine code: (repetitions, address of acc); and how many numbers acc has."""
+    from llvmlite import ir
 
-    os.environ["NUMBA_CPU_NAME"] = binding.get_host_cpu_name()
-    os.environ["NUMBA_CPU_FEATURES"] = binding.get_host_cpu_features().flatten() + ",-prefer-256-bit"
-    from numba import njit
+    from glassgrad.engines.compiled.build import build
+    from glassgrad.engines.compiled.vector import Code, Form
 
-    def multiply_add(acc: Any, a: Any, b: Any, repetitions: int) -> None:
-        for _ in range(repetitions):
-            for chain in range(CHAINS):
-                x = acc[chain]
-                for _ in range(DEPTH):
-                    x = x * a + b
-                acc[chain] = x
-
-    return njit(multiply_add, fastmath={"contract"}, nogil=True)
+    form, module = Form("single"), ir.Module()
+    code = Code(module, form, "multiply_add", ("repetitions", "NUMBERS"))
+    a, b = code.spread(code["NUMBERS"], VECTORS * form.lanes), code.spread(code["NUMBERS"], VECTORS * form.lanes + 1)
+    chains = [code.variable(code.load(code["NUMBERS"], i * form.lanes)) for i in range(VECTORS)]
+    with code.loop(code["repetitions"]):
+        for _ in range(DEPTH):
+            for chain in chains:
+                chain.set(chain.get() * a + b)
+    for i, chain in enumerate(chains):
+        code.store(code["NUMBERS"], i * form.lanes, chain.get())
+    code.close()
+    address = build(str(module), ("multiply_add",)).addresses["multiply_add"]
+    return ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p)(address), VECTORS * form.lanes
 
 
 def measure(seconds: float) -> dict[str, float]:
@@ -46,13 +45,12 @@ def measure(seconds: float) -> dict[str, float]:
     Raises:
         Implausible: too little or too much, or the numbers came out wrong.
     """
-    multiply_add = kernel()
-    a, b = np.float32(0.5), np.float32(0.25)  # every chain goes to 0.5
+    multiply_add, chains = kernel()
 
     def work(repetitions: int) -> float:
-        acc = np.linspace(0, 1, CHAINS, dtype=np.float32)
-        multiply_add(acc, a, b, repetitions)
-        return float(np.abs(acc - 0.5).max())
+        acc = np.array([*np.linspace(0, 1, chains), 0.5, 0.25], np.float32)  # a, b: every chain goes to 0.5
+        multiply_add(repetitions, acc.ctypes.data)
+        return float(np.abs(acc[:chains] - 0.5).max())
 
     def timed(threads: int, repetitions: int) -> float:
         with ThreadPoolExecutor(threads) as pool:
@@ -61,10 +59,9 @@ def measure(seconds: float) -> dict[str, float]:
             took = time.perf_counter() - began
         if wrong > 1e-6:
             raise Implausible(f"the chains ended {wrong:g} away from where they must")
-        return 2e-9 * threads * repetitions * CHAINS * DEPTH / took
+        return 2e-9 * threads * repetitions * chains * DEPTH / took
 
-    timed(1, 1)  # compiles
-    repetitions = max(1, int(0.05 / (2e-9 * CHAINS * DEPTH / timed(1, 100))))
+    repetitions = max(1, int(0.05 / (2e-9 * chains * DEPTH / timed(1, 100))))
     tries = max(3, round(seconds / 0.1))
     found = {threads: max(timed(threads, repetitions) for _ in range(tries)) for threads in (1, cores())}
     for threads, peak in found.items():

@@ -138,7 +138,7 @@ def test_every_module_says_what_it_is(module: str) -> None:
     assert ast.get_docstring(ast.parse(MODULES[module].read_text(encoding="utf-8")))
 
 
-HEAVY = ("torch", "pydantic", "scipy", "sympy", "numba", "matplotlib", "gymnasium")
+HEAVY = ("torch", "pydantic", "scipy", "sympy", "llvmlite", "matplotlib", "gymnasium")
 LOADED = f"import sys; print(*(name for name in {HEAVY!r} if name in sys.modules), file=sys.stderr)"
 
 

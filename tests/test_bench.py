@@ -21,7 +21,7 @@ from glassgrad.network import Network
 from glassgrad.tables.experiments import shipped
 
 SEEDS = [0, 1, 7, 123_456, 2**32 - 1]
-PEERS = ("jax", "jaxlib", "stable_baselines3", "gymnasium", "numba", "llvmlite")
+PEERS = ("jax", "jaxlib", "stable_baselines3", "gymnasium", "llvmlite")
 
 
 def test_it_imports_without_the_peers() -> None:
@@ -306,7 +306,6 @@ def test_results_are_json() -> None:
 
 def test_the_compiled_engine_is_asked_as_it_can_be() -> None:
     pytest.importorskip("glassgrad.engines.compiled")
-    pytest.importorskip("numba")
     variant = compiled.variant(8, {"steps": 20}, distinct=True)
     outcome = variant.judge(variant.train(range(8)))
     assert outcome.error.shape == outcome.solved.shape == (8,)

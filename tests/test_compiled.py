@@ -1,8 +1,7 @@
 """The compiled engine: the torch engine's numbers, whatever the company, from kernels that are compiled once."""
 
 import ctypes
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,11 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from glassgrad.draws import normals, philox_key
-from glassgrad.engines.compiled import build, cache, many, streams, train_many, train_one
-from glassgrad.engines.compiled.noise import noise
-from glassgrad.engines.compiled.vector import Form
+from glassgrad.engines.compiled import build, streams, train_many, train_one
+from glassgrad.engines.compiled.noise import normal
+from glassgrad.engines.compiled.plan import plan
+from glassgrad.engines.compiled.vector import Code, Form
+from glassgrad.engines.compiled.words import Word, Words, loop
 from glassgrad.engines.torch import train
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
@@ -51,34 +52,64 @@ def check_equal(experiment: Experiment) -> None:
     assert gap <= FREE[experiment.precision], f"{experiment.name}: {gap}"
 
 
+def machine_code(write: Callable[[ir.Module, Form], None], precision: str, *names: str) -> list[Callable[..., None]]:
+    """Functions as Python may call them: whole numbers and addresses as 64 bits."""
+    module = ir.Module()
+    write(module, Form(precision))
+    made = build.build(str(module), names)
+    count = {name: len(module.get_global(name).args) for name in names}
+    return [ctypes.CFUNCTYPE(None, *[ctypes.c_uint64] * count[name])(made.addresses[name]) for name in names]
+
+
+def streams_to_test(module: ir.Module, form: Form) -> None:
+    streams.twisters(module, form)
+    double = ir.DoubleType()
+    code = Code(module, form, "uniforms", ("count", "TWISTER", "RANGE", "OUT"))
+    low, width = (
+        code.at.load(code.at.gep(code["RANGE"], [ir.Constant(ir.IntType(64), i)], source_etype=double), typ=double)
+        for i in range(2)
+    )
+    with loop(code, Word(code, code["count"])) as i:
+        code.store(code["OUT"], i.ir, streams.torch_uniform(code, code["TWISTER"], low, width))
+    code.close()
+
+
 @pytest.mark.parametrize("seed", SEEDS)
-def test_both_twisters_and_philox_are_those_of_the_host(seed: int) -> None:
+def test_both_twisters_are_those_of_the_host(seed: int) -> None:
+    seeded, rewind, integers, uniforms = machine_code(
+        streams_to_test, "single", "seed", "rewind", "integers", "uniforms"
+    )
     state, ours = np.zeros(streams.TWISTER, np.uint32), np.zeros(3001, np.uint32)
-    streams.seed_twister(state, seed)
+    seeded(seed, state.ctypes.data)
     theirs = np.random.RandomState(seed)
     for most in (9, 1, 1000):
-        streams.randints(state, most, 3000, ours)
+        integers(most, 3000, state.ctypes.data, ours.ctypes.data)
         assert np.array_equal(ours[:3000], theirs.randint(0, most + 1, 3000))
-    streams.seed_twister(state, seed)
-    drawn = np.empty(3000, np.float32)
-    streams.torch_uniform(state, 0.7071067811865476, drawn)
-    expected = torch.empty(3000).uniform_(
-        -0.7071067811865476, 0.7071067811865476, generator=torch.Generator().manual_seed(seed)
-    )
-    assert np.array_equal(drawn, expected.numpy())
+    for count in (3, 3000):  # within the first words, and beyond
+        rewind(seed, state.ctypes.data)
+        drawn, reach = np.empty(count, np.float32), np.float32(0.7071067811865476)
+        span = np.array([-reach, reach + reach], np.float64)
+        uniforms(count, state.ctypes.data, span.ctypes.data, drawn.ctypes.data)
+        torchs = torch.Generator().manual_seed(seed)
+        assert np.array_equal(drawn, torch.empty(count).uniform_(-float(reach), float(reach), generator=torchs).numpy())
 
 
 @pytest.mark.parametrize(("precision", "furthest"), [("single", 2e-6), ("double", 1e-14)])
 def test_noise_is_that_of_the_host(precision: str, furthest: float) -> None:
-    form, module = Form(precision), ir.Module()
-    noise(module, form)
-    made = build.build(str(module), ("noise",))
-    draw = ctypes.CFUNCTYPE(None, *[ctypes.c_uint64] * 4, ctypes.c_void_p)(made.addresses["noise"])
-    kind = np.float32 if precision == "single" else np.float64
-    out: NDArray[Any] = np.zeros(4096, kind)
+    def write(module: ir.Module, form: Form) -> None:
+        code = Code(module, form, "noise", ("step", "KEY", "OUT"))
+        with loop(code, 4096, step=form.lanes) as q:
+            key = Words(code, code["KEY"], 32)
+            words = streams.words_of(code, key, 0, (Word(code, code["step"]), q, 0, 0))
+            code.store(code["OUT"], q.ir, normal(code, *words))
+        code.close()
+
+    (draw,) = machine_code(write, precision, "noise")
+    out: NDArray[Any] = np.zeros(4096, np.float32 if precision == "single" else np.float64)
     for seed in SEEDS:
+        key = np.array(philox_key(seed, "noise"), np.uint32)
         for step in (1, 2, 77):
-            draw(len(out), step, *philox_key(seed, "noise"), out.ctypes.data)
+            draw(step, key.ctypes.data, out.ctypes.data)
             theirs = normals(seed, "noise", np.array([step]), len(out))[0, :, 0]
             assert np.abs(out - theirs).max() < furthest
 
@@ -190,7 +221,7 @@ def test_distinct_questions_by_count_are_the_same_mathematics() -> None:
 def test_steps_made_of_moments_are_those_of_passes_through_the_samples(name: str, precision: str) -> None:
     """Early on, where nothing is chaotic yet, errors agree; with whole numbers the sums of features are exact."""
     experiment = shipped(name).change(steps=50, precision=precision)
-    assert many.plan(experiment).moments
+    assert plan(experiment).moments
     by_count, one_by_one = (train_many(experiment, range(9), distinct=choice) for choice in (True, False))
     slowly = train_slowly(experiment, range(9))
     for field in ("mean_error", "max_error"):
@@ -205,7 +236,7 @@ def test_steps_made_of_moments_are_those_of_passes_through_the_samples(name: str
     ids=str,
 )  # fmt: skip
 def test_moments_are_used_only_where_they_are_exact(changed: dict[str, Any]) -> None:
-    assert not many.plan(shipped("add").change(**changed)).moments
+    assert not plan(shipped("add").change(**changed)).moments
 
 
 def test_moments_notice_a_run_that_diverges_at_its_step() -> None:
@@ -241,48 +272,8 @@ def test_what_it_cannot_run_is_refused_by_name() -> None:
 
 
 def test_a_changed_number_compiles_nothing() -> None:
-    many.compile_(many.plan(shipped("knob")))
+    plan(shipped("knob"))
     known = len(build._built)
     changed = shipped("knob").change(seed=9, steps=7, optimizer="adam(lr=0.3, beta1=0.5)", precision="single")
     train_many(changed, range(5))
     assert len(build._built) == known
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("damage", ["truncate", "flip", "unsealed", "garbage", "source"])
-def test_a_damaged_cache_only_costs_a_compilation(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each kind of damage is noticed; what is loaded is a kernel that was compiled again."""
-    monkeypatch.setenv("GLASSGRAD_CACHE", str(tmp_path))
-    source = cache_source()
-    place = tmp_path / f"glassgrad_kernel_{cache.key(source)}"
-    module = cache.load(source)
-    assert module.twice(3.0) == 6.0
-    cache.seal(module)
-    assert cache.sound(place, source)
-    spoil(place, damage)
-    assert not cache.sound(place, source)
-    del sys.modules[module.__name__]
-    again = cache.load(source)
-    del sys.modules[module.__name__]
-    assert again.twice(3.0) == 6.0
-
-
-def cache_source() -> str:
-    return "from numba import njit\n\n@njit(cache=True)\ndef twice(x):\n    return x + x\n"
-
-
-def spoil(place: Path, damage: str) -> None:
-    """Damage a kernel's folder in one way."""
-    binary = next(place.rglob("*.nbc"))
-    content = binary.read_bytes()
-    if damage == "truncate":
-        binary.write_bytes(content[: len(content) // 2])
-    elif damage == "flip":
-        middle = len(content) // 2
-        binary.write_bytes(content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :])
-    elif damage == "unsealed":
-        (place / cache.MANIFEST).unlink()
-    elif damage == "garbage":
-        (place / cache.MANIFEST).write_text("[1, 2", encoding="utf-8")
-    else:
-        (place / "kernel.py").write_text("raise SystemExit\n", encoding="utf-8")

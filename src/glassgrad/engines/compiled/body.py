@@ -22,7 +22,7 @@ from glassgrad.engines.compiled.stages import COUNT, Stage, stages
 from glassgrad.engines.compiled.vector import INDEX, Code, Form, Variable, Vector, totals
 from glassgrad.experiment import Experiment
 from glassgrad.formula.lines import Line
-from glassgrad.formula.tree import Apply, Symbol, Tree
+from glassgrad.formula.tree import Apply, Symbol, Tree, symbols
 from glassgrad.method import Method, method
 from glassgrad.network import gradient_name
 from glassgrad.steps import quantities
@@ -56,6 +56,7 @@ class Body:
         self.rates = Constants(frozenset((*self.of.optimizer.numbers, "step", "steps")))
         self.keeps = [f"keep{layer}_{i + 1}" for layer in self.net.layers[:-1] for i in self.net.units(layer)]
         self.width = 1 if (experiment.batch or experiment.samples) == 1 else self.form.lanes
+        self.reads = {name for line in self.of.program.lines for name in symbols(line.tree)}
         self.module = ir.Module()
         self.shelves: list[str] = []
 

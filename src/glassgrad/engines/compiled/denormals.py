@@ -4,35 +4,35 @@ The moments of a dead unit fade by 0.9 a step and would spend the rest of the ru
 """
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+
+from glassgrad.engines.compiled.vector import POINTER, Code
 
 FLUSH = 0x8040  # the bits FTZ and DAZ of the register MXCSR
+USUAL = 0x1F80  # its value when a program starts
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def swap_mxcsr(typing_context: Any, value: Any) -> Any:
-    """Set the control register of this thread's floating-point unit; gives the one before. Elsewhere: does nothing."""
+@contextmanager
+def flushing(code: Code) -> Iterator[None]:
+    """Set the control register of this thread's floating-point unit, and put it back. Elsewhere: nothing."""
+    if not X86:
+        yield
+        return
+    register = ir.IntType(32)
+    before, new = code.entry.alloca(register), code.entry.alloca(register)
+    _control(code, "stmxcsr", before)
+    code.at.store(ir.Constant(register, USUAL | FLUSH), new)
+    _control(code, "ldmxcsr", new)
+    yield
+    _control(code, "ldmxcsr", before)
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        if not X86:
-            return arguments[0]
-        word = ir.IntType(32)
-        room = builder.alloca(word)
-        pointer = builder.bitcast(room, ir.IntType(8).as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer()])
-        for name in ("llvm.x86.sse.stmxcsr", "llvm.x86.sse.ldmxcsr"):
-            function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-            if name.endswith("stmxcsr"):
-                builder.call(function, [pointer])
-                before = builder.load(room)
-                builder.store(arguments[0], room)
-            else:
-                builder.call(function, [pointer])
-        return before
 
-    return types.uint32(types.uint32), generate
+def _control(code: Code, name: str, place: Any) -> None:
+    module, full = code.at.module, f"llvm.x86.sse.{name}"
+    function = module.globals.get(full) or ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), full)
+    code.at.call(function, [place])

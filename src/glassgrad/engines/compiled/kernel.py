@@ -1,5 +1,6 @@
 """The kernel of an experiment: machine code made from its formulas, and how its arguments are laid out."""
 
+import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,65 +12,56 @@ from numpy.typing import NDArray
 from glassgrad.engines.compiled.body import Body
 from glassgrad.engines.compiled.build import Built, build
 from glassgrad.engines.compiled.emit import Constants
+from glassgrad.engines.compiled.groups import Groups
 from glassgrad.engines.compiled.moments import MomentsBody, fits
-from glassgrad.engines.compiled.noise import noise
+from glassgrad.engines.compiled.training import Training
 from glassgrad.engines.compiled.wide import WideBody
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate
 from glassgrad.method import method
 
 UNROLLED = 100  # learned numbers up to which a network is written out
-FUNCTIONS = ("step", "evaluation", "noise")
-MOMENTS = ("advance", "rebuild")
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel's machine code, and how its arguments are laid out.
+    """A kernel's machine code, and how its numbers are laid out.
 
-    slots: places for the learned numbers. width: what samples are filled up to. constants, rates: what the arrays H
-    and HO hold.
+    columns: numbers in a row of history.
     """
 
     built: Built
     body: Body
-    slots: int
-    width: int
-    lanes: int
-    constants: Constants
-    rates: Constants
+    columns: int
 
-    def addresses(self) -> list[int]:
-        """Where the functions are."""
-        return list(self.built.addresses.values())
-
-    def whole(self, count: int) -> int:
-        """Questions of an evaluation, filled up."""
-        return -(-count // self.lanes) * self.lanes
+    def call(self, table: NDArray[np.int64], count: int, *, moments: bool) -> None:
+        """Train the first `count` seeds of a table; other threads of Python go on meanwhile."""
+        address = self.built.addresses["groups" if moments else "runs"]
+        ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(address)(table.ctypes.data, count)
 
 
 @lru_cache(maxsize=64)
-def kernel(experiment: Experiment) -> Kernel:
-    """The machine code of an experiment.
+def kernel(experiment: Experiment, distinct: bool) -> Kernel:
+    """The machine code of an experiment; distinct: each question counts as often as it was drawn.
 
     Raises:
         Unsupported: a formula has a part that this engine cannot run.
     """
+    names: tuple[str, ...] = ("runs",)
+    body: Body
     if fits(experiment):
-        body: Body = MomentsBody(experiment)
+        body = MomentsBody(experiment)
+        body.rebuild()
+        body.repair()
+        body.advance()
+        names += ("groups",)
     else:
         body = Body(experiment) if method(experiment).network.count <= UNROLLED else WideBody(experiment)
     body.step()
     body.evaluation()
-    noise(body.module, body.form)
-    names: tuple[str, ...] = FUNCTIONS
-    if isinstance(body, MomentsBody):
-        body.rebuild()
-        body.repair()
-        body.advance()
-        names += MOMENTS
-    built = build(str(body.module), names)
-    return Kernel(built, body, body.slots, body.width, body.form.lanes, body.constants, body.rates)
+    training = Groups(body, distinct) if isinstance(body, MomentsBody) else Training(body, distinct)
+    training.write()
+    return Kernel(build(str(body.module), names), body, training.columns)
 
 
 def table(constants: Constants, settings: Mapping[str, float], steps: int, dtype: Any) -> NDArray[Any]:

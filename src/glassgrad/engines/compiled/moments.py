@@ -137,8 +137,12 @@ class MomentsBody(Body):
 
     def size(self, code: Code) -> Any:
         """How many numbers Q holds for a run, in the function that is being written."""
-        signs = code.at.mul(code.at.udiv(code["n"], _whole(self.form.lanes)), _whole(self.high))
-        total = code.at.add(code.at.add(code.at.mul(code["n"], _whole(self.wide)), signs), _whole(self.start))
+        return self.size_of(code, code["n"])
+
+    def size_of(self, code: Code, n: Any) -> Any:
+        """The same for n samples, filled up."""
+        signs = code.at.mul(code.at.udiv(n, _whole(self.form.lanes)), _whole(self.high))
+        total = code.at.add(code.at.add(code.at.mul(n, _whole(self.wide)), signs), _whole(self.start))
         lanes = self.form.lanes
         return code.at.and_(code.at.add(total, _whole(lanes - 1)), _whole(-lanes))
 

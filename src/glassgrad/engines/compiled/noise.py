@@ -1,4 +1,4 @@
-"""Noise by machine code: standard normal numbers from Philox, a vector of samples at a time.
+"""Standard normal numbers made of Philox's words, a vector of samples at a time.
 
 The words are those of the host, bit for bit; the normal numbers made of them agree to the last digits.
 """
@@ -9,51 +9,15 @@ from typing import Any
 from llvmlite import ir
 
 from glassgrad.engines.compiled.arithmetic import bits_of, log_near, polynomial, sqrt, whole
-from glassgrad.engines.compiled.vector import Code, Form, Vector
+from glassgrad.engines.compiled.vector import Code, Vector
 
-NOISE = ("n", "step", "low", "high", "OUT")
-MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-WEYL = (0x9E3779B9, 0xBB67AE85)
 SIN = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
 COS = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
 
 
-def noise(module: ir.Module, form: Form) -> None:
-    """noise(n, step, low, high, OUT): a normal number for each of n samples; low, high: the words of the key."""
-    code = Code(module, form, "noise", NOISE)
-    kind = ir.VectorType(ir.IntType(32), form.lanes)
-    ramp = ir.Constant(kind, [ir.Constant(kind.element, lane) for lane in range(form.lanes)])
-    key = [_same(code, kind, code[name]) for name in ("low", "high")]
-    step, zero = _same(code, kind, code["step"]), whole(kind, 0)
-    with code.loop(code["n"], step=form.lanes) as q:
-        sample = code.at.add(_same(code, kind, q), ramp)
-        first, second = philox(code, [step, sample, zero, zero], list(key))
-        code.store(code["OUT"], q, (box_muller if form.single else box_muller_in_doubles)(code, first, second))
-    code.close()
-
-
-def philox(code: Code, counter: list[Any], key: list[Any]) -> tuple[Any, Any]:
-    """Ten rounds of Philox4x32: the first two words."""
-    at, kind = code.at, counter[0].type
-    for _ in range(10):
-        (high0, low0), (high1, low1) = (_product(code, counter[2 * i], MULTIPLIERS[i]) for i in range(2))
-        counter = [at.xor(at.xor(high1, counter[1]), key[0]), low1, at.xor(at.xor(high0, counter[3]), key[1]), low0]
-        key = [at.add(word, whole(kind, weyl)) for word, weyl in zip(key, WEYL, strict=True)]
-    return counter[0], counter[1]
-
-
-def _product(code: Code, word: Any, factor: int) -> tuple[Any, Any]:
-    """The upper and the lower 32 bits of a product."""
-    kind, wide = word.type, ir.VectorType(ir.IntType(64), word.type.count)
-    product = code.at.mul(code.at.zext(word, wide), whole(wide, factor))
-    return code.at.trunc(code.at.lshr(product, whole(wide, 32)), kind), code.at.trunc(product, kind)
-
-
-def _same(code: Code, kind: Any, word: Any) -> Any:
-    """One word in every lane."""
-    nothing = ir.Constant(kind, ir.Undefined)
-    first = code.at.insert_element(nothing, code.at.trunc(word, kind.element), ir.Constant(kind.element, 0))
-    return code.at.shuffle_vector(first, nothing, whole(kind, 0))
+def normal(code: Code, first: Any, second: Any) -> Vector:
+    """Normal numbers from two words each."""
+    return (box_muller if code.form.single else box_muller_in_doubles)(code, first, second)
 
 
 def box_muller(code: Code, first: Any, second: Any) -> Vector:

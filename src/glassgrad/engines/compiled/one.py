@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from glassgrad.draws import Floats
-from glassgrad.engines.compiled.many import Plan, compile_, plan, run_block
+from glassgrad.engines.compiled.many import run_block
+from glassgrad.engines.compiled.plan import Plan, plan
 from glassgrad.engines.data import draw
 from glassgrad.experiment import Experiment
 from glassgrad.method import Method, method
@@ -26,7 +27,6 @@ def train_one(experiment: Experiment) -> Record:
         'finished'
     """
     of = plan(experiment)
-    compile_(of)
     began = time.perf_counter()
     history, done, diverged = _history(of)
     return _record(of, history, done, diverged, time.perf_counter() - began)
@@ -34,9 +34,7 @@ def train_one(experiment: Experiment) -> Record:
 
 def _history(of: Plan) -> tuple[Floats, int, int]:
     """Every step's loss, gradient, parameters, states, one row a step; how many steps; the step that diverged, or 0."""
-    count = of.kernel.body.slots
-    columns = 1 + count * (2 + len(of.states)) + len(of.fixed["first_program"])
-    history = np.zeros((of.experiment.steps + 1, columns), of.dtype)
+    history = np.zeros((of.experiment.steps + 1, of.kernel.columns), of.dtype)
     seeds = np.array([of.experiment.seed], np.uint32)
     table, _ = run_block(of, seeds, np.zeros(1, np.int8), history=history)
     return history, int(table[0, 5]), int(table[0, 3])

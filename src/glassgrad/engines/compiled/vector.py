@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import llvmlite.binding as llvm
+import numpy as np
 from llvmlite import ir
 
 FAST = ("reassoc", "contract", "nsz", "arcp", "afn")  # not nnan, not ninf: a run that diverges must be seen
@@ -34,6 +35,11 @@ class Form:
     @property
     def kind(self) -> ir.Type:
         return ir.FloatType() if self.single else ir.DoubleType()
+
+    @property
+    def dtype(self) -> Any:
+        """The precision as NumPy calls it."""
+        return np.float32 if self.single else np.float64
 
     @property
     def lanes(self) -> int:
