@@ -42,8 +42,9 @@ def build(source: str, names: tuple[str, ...]) -> Built:
             module = llvm.parse_assembly(source)
             module.verify()
             target = machine()
-            options = llvm.create_pipeline_tuning_options(speed_level=3)
-            options.loop_vectorization = options.slp_vectorization = False  # it is vectors already
+            options = llvm.create_pipeline_tuning_options(speed_level=2)
+            options.loop_vectorization = True
+            options.slp_vectorization = False  # what is worth it is written in vectors already
             passes = llvm.create_pass_builder(target, options)
             passes.getModulePassManager().run(module, passes)
             engine = llvm.create_mcjit_compiler(module, target)

@@ -252,7 +252,6 @@ class MomentsBody(Body):
     def repair(self) -> None:
         """repair(n, Q, …): look at the units that may have changed sides, and mend M and v."""
         code = Code(self.module, self.form, "repair", REPAIR)
-        code.function.attributes.add("noinline")
         with code.loop(self.count) as unit:
             moved, margin = (
                 code.load(code["Q"], _at(code, self.offset[name], unit), 1) for name in ("moved", "margin")

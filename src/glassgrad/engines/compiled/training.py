@@ -3,6 +3,7 @@
 The functions of this module take the table of `layout` and the number of a run.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -40,9 +41,12 @@ class Training:
     def write(self) -> None:
         """All functions; `runs` is the one to call."""
         twisters(self.body.module, self.form)
-        for part in (self.first_numbers, self.draw, self.gather, self.count, self.weigh, self.first_questions,
-                     self.shuffle, self.minibatch, self.chance, self.remember, self.one_step, self.judge, self.train,
-                     self.runs):  # fmt: skip
+        passes: tuple[Callable[[], None], ...] = ()
+        if self.experiment.batch:
+            passes = (self.shuffle, self.minibatch)
+        begin = (self.first_numbers, self.draw, self.gather, self.count, self.weigh, self.first_questions)
+        each = (self.chance, self.remember, self.one_step, self.judge, self.train, self.runs)
+        for part in (*begin, *passes, *each):
             part()
 
     def runs(self) -> None:

@@ -65,6 +65,7 @@ class Code:
         kinds = [INDEX if name.islower() else POINTER for name in arguments]
         self.function = ir.Function(module, ir.FunctionType(result or ir.VoidType(), kinds), name)
         set.add(self.function.attributes, ESTIMATES)  # llvmlite checks the names that it knows, and does not know this
+        self.function.attributes.add("noinline")  # each is compiled once
         for argument in self.function.args:
             if argument.type == POINTER:
                 argument.add_attribute("noalias")
