@@ -38,7 +38,7 @@ def measure(quick: bool, tell: Callable[[str], None], only: tuple[str, ...] = SP
     rate = add.get("compiled_distinct", {}).get("rate")
     return {
         **{name: add.get(name, {}).get("rate") for name in SPEEDS},
-        "fma_fraction": fraction(rate, peak.get("gflops"), 100),
+        "fma_fraction": fraction(rate, peak.get("gflops"), flops.by_moments()),
         "reinforce": learned.get("rate"),
         "sb3_a2c": sb3.get("rate"),
         "growth": growth.measure(2 if quick else 300, tell, quick),
@@ -47,8 +47,11 @@ def measure(quick: bool, tell: Callable[[str], None], only: tuple[str, ...] = SP
             "quick": quick,
             "add": add,
             "peak": peak,
-            "fma_fraction_all": fraction(add.get("compiled_all", {}).get("rate"), peak.get("gflops"), 1000),
-            "flops": {"distinct": flops.run(100), "all": flops.run(1000)},
+            "fma_fraction_of_passes": fraction(rate, peak.get("gflops"), flops.run(100)),
+            "fma_fraction_of_passes_all": fraction(
+                add.get("compiled_all", {}).get("rate"), peak.get("gflops"), flops.run(1000)
+            ),
+            "flops": {"moments": flops.by_moments(), "distinct": flops.run(100), "all": flops.run(1000)},
             "networks": wider,
             "sb3_a2c": sb3,
             "reinforce": learned,
@@ -57,14 +60,14 @@ def measure(quick: bool, tell: Callable[[str], None], only: tuple[str, ...] = SP
     }
 
 
-def fraction(rate: float | None, gflops: float | None, questions: int) -> float | None:
-    """The part of the machine's peak that so many runs a second are.
+def fraction(rate: float | None, gflops: float | None, operations: int) -> float | None:
+    """The part of the machine's peak that so many runs a second are, if each takes so many operations.
 
     Example:
-        >>> round(fraction(10_000, 200, 100), 2)
+        >>> round(fraction(10_000, 200, flops.run(100)), 2)
         0.31
     """
-    return None if rate is None or not gflops else rate * flops.run(questions) / (gflops * 1e9)
+    return None if rate is None or not gflops else rate * operations / (gflops * 1e9)
 
 
 def networks(tell: Callable[[str], None], there: bool) -> dict[str, Any]:
