@@ -17,9 +17,11 @@ from glassgrad import statistics
 from glassgrad.doors import from_keywords
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import FIELDS, Experiment, unknown_setting
+from glassgrad.formula.text import number_text
 from glassgrad.method import method
 from glassgrad.runs import CURVES, Progress, Runs, train_slowly
 from glassgrad.statistics import Interval
+from glassgrad.tables.optimizers import OPTIMIZERS, optimizer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 BLOCK = 16_384  # runs of a piece
 BARE = ("optimizer", "schedule", "objective", "policy")  # settings whose values name themselves
+RATE = "lr"  # the optimizer's learning rate may be varied by itself
 MAX_RUNS, MAX_METHODS = 10_000_000, 200
 
 Train = Callable[[Experiment, Sequence[int], Progress | None], Runs]
@@ -262,7 +265,7 @@ def grid(vary: Vary | None) -> list[dict[str, Any]]:
         if len(vary) < len(pairs):
             raise ExperimentError("compare.twice", what=", ".join(field for field, _ in pairs))
     for field, values in vary.items():
-        if field not in FIELDS:
+        if field not in (*FIELDS, RATE):
             raise unknown_setting(field)
         if field in ("seed", "name"):
             raise ExperimentError("compare.not_varied", setting=field)
@@ -295,6 +298,8 @@ def _parts(text: str) -> Iterator[str]:
 def _number(field: str, text: str) -> Any:
     """The value of a setting that is a number; a value that is none is refused later, as any setting is."""
     kind = next((str(row.type) for row in fields(Experiment) if row.name == field), "")
+    if field == RATE:
+        kind = "float"
     for word, number in (("int", int), ("float", float)):
         if kind.replace("typing.", "").removeprefix("<class '").startswith(word):
             try:
@@ -326,14 +331,36 @@ def contenders(
 
 
 def _contender(name: str | Experiment, cell: Mapping[str, Any], settings: Mapping[str, Any]) -> Contender:
-    changes = {**settings, **cell}
+    changes = {field: value for field, value in {**settings, **cell}.items() if field != RATE}
     experiment = name.change(**changes) if isinstance(name, Experiment) else from_keywords(name, **changes)
+    if RATE in cell:
+        changes["optimizer"] = with_rate(experiment.optimizer, cell[RATE])
+        experiment = experiment.change(optimizer=changes["optimizer"])
     method(experiment)  # what does not fit together is refused before anything is trained
     said = {field: _said(value) for field, value in changes.items()}
-    varied = tuple((field, said[field]) for field in cell)
+    varied = tuple((field, _said(value)) for field, value in cell.items())
     title = " ".join([experiment.name, *(f"{field}={value}" for field, value in varied)])
     base = name.name if isinstance(name, Experiment) else name
     return Contender(title, experiment, (("", base), *said.items()), varied)
+
+
+def with_rate(asked: str, rate: float | str) -> str:
+    """An optimizer with another learning rate.
+
+    Raises:
+        ExperimentError: it is written in lines of its own, or has no learning rate.
+
+    Example:
+        >>> with_rate("adam(lr=0.1, beta1=0.5)", 0.01)
+        'adam(lr=0.01, beta1=0.5)'
+    """
+    row = optimizer(asked)
+    if row is None or RATE not in row.numbers:
+        raise ExperimentError("compare.no_rate", optimizer=asked[:40])
+    usual = OPTIMIZERS[row.name].numbers
+    own = {key: number_text(value) for key, value in row.numbers.items() if value != usual[key] and key != RATE}
+    said = [f"{key}={value}" for key, value in ({RATE: _said(rate)} | own).items()]
+    return f"{row.name}({', '.join(said)})"
 
 
 def _said(value: Any) -> str:
