@@ -161,8 +161,10 @@ class MomentsBody(Body):
         above = self.spread_units(code, second)
         for i, part in enumerate(first):
             code.store(code["Q"], _at(code, base, self.offset["u"] + i * lanes), part * above[i])
+        with code.in_order():
+            product = self.product(code, base)
         v = [part * weight for part in self.vectors(code, base, self.offset["v"], self.wide)]
-        sums = [part * scale + v[i] for i, part in enumerate(self.product(code, base))]
+        sums = [part * scale + v[i] for i, part in enumerate(product)]
         along = [part * first[i] for i, part in enumerate(sums)]
         gradients = [part * above[i] for i, part in enumerate(sums)] + self.sum_blocks(along)
         new = self.updated(code, at, held, gradients)

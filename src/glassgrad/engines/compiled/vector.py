@@ -159,6 +159,13 @@ class Code:
         self.at.position_at_end(after)
 
     @contextmanager
+    def in_order(self) -> Iterator[None]:
+        """Sums that follow are made as they are written: LLVM would put several short chains into one long one."""
+        self.flags = ("contract", "nsz", "arcp", "afn")
+        yield
+        self.flags = FAST
+
+    @contextmanager
     def quick(self) -> Iterator[None]:
         """What follows need not tell infinity from NaN: division by an estimate and a step of Newton's method."""
         self.flags = (*FAST, "ninf")
