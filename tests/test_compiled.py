@@ -10,6 +10,7 @@ import torch
 from llvmlite import ir
 from numpy.typing import NDArray
 
+from glassgrad.check import Check, check_step
 from glassgrad.draws import normals, philox_key
 from glassgrad.engines.compiled import build, streams, train_many, train_one
 from glassgrad.engines.compiled.noise import normal
@@ -17,14 +18,21 @@ from glassgrad.engines.compiled.plan import plan
 from glassgrad.engines.compiled.vector import Code, Form
 from glassgrad.engines.compiled.words import Word, Words, loop
 from glassgrad.engines.torch import train
+from glassgrad.equations import Step
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.record import Record
 from glassgrad.runs import train_slowly
 from glassgrad.tables.activations import ACTIVATIONS
 from glassgrad.tables.experiments import EXPERIMENTS, shipped
+from glassgrad.tables.initialisations import INITIALISATIONS
 from glassgrad.tables.objectives import OBJECTIVES
 from glassgrad.tables.optimizers import OPTIMIZERS
+from glassgrad.tables.policies import POLICIES
+from glassgrad.tables.regularisers import REGULARISERS
+from glassgrad.tables.rewards import REWARDS
+from glassgrad.tables.schedules import SCHEDULES
+from glassgrad.tables.tasks import TASKS
 
 SMALL = shipped("add").change(samples=40, steps=20, network=(2, 3, 1))
 FREE = {"single": 1e-4, "double": 1e-10}  # over 50 steps; after that training is chaotic
@@ -277,3 +285,63 @@ def test_a_changed_number_compiles_nothing() -> None:
     changed = shipped("knob").change(seed=9, steps=7, optimizer="adam(lr=0.3, beta1=0.5)", precision="single")
     train_many(changed, range(5))
     assert len(build._built) == known
+
+
+def every_row() -> dict[str, Experiment]:
+    """An experiment for each row of each table, by the names of table and row."""
+    judged: dict[str, Any] = {"reward": "distance", "policy": "gaussian", "objective": "reinforce"}
+    chosen = {**judged, "output_activation": "sigmoid", "reward": "right"}
+    whole: dict[str, dict[str, Any]] = {
+        "objective reward": {"reward": "distance"},
+        "objective log_output": {"reward": "distance", "output_activation": "softplus"},
+        "objective reinforce": judged,
+        "objective reinforce_baseline": judged,
+        "policy pathwise": {"reward": "square", "objective": "reward"},
+        "policy gaussian": judged,
+        "policy bernoulli": chosen,
+        "init own": {"init": "W1=[[0.5,-1],[1,0.25],[-0.5,2]]; b1=[0,1,2]; W2=[[1,-1,0.5]]; b2=[0.1]"},
+        "task own": {"truth": "x1*x2"},
+    }
+    tables: dict[str, Any] = {
+        "activation": ACTIVATIONS, "objective": OBJECTIVES, "policy": POLICIES, "regulariser": REGULARISERS,
+        "init": INITIALISATIONS, "task": TASKS,
+    }  # fmt: skip
+    rows = {f"{table} {name}": {table: name} for table, names in tables.items() for name in names}
+    rows |= {f"reward {name}": {**judged, "reward": name} for name in REWARDS}
+    rows |= {f"optimizer {name}": {"optimizer": f"{name}(lr=0.01)"} for name in OPTIMIZERS}
+    rows |= {f"{name} decaying": {"optimizer": f"{name}(lr=0.01, weight_decay=0.2)"} for name in OPTIMIZERS}
+    rows |= {f"schedule {name}": {"schedule": name + "(warmup=5)" * ("warmup" in name)} for name in SCHEDULES}
+    rows = {row: {**settings, **whole.pop(row, {})} for row, settings in rows.items()} | whole
+    for name, task in TASKS.items():
+        rows[f"task {name}"]["network"] = (len(task.names), 3, 1)
+    small = {row: SMALL.change(name=row, precision="double", **settings) for row, settings in rows.items()}
+    return small | {f"experiment {name}": shipped(name).change(steps=20) for name in EXPERIMENTS}
+
+
+EVERY_ROW = every_row()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", EVERY_ROW)
+def test_every_row_agrees_and_is_compiled_once(row: str) -> None:
+    """The contract of a row: the torch engine's numbers, and nothing to compile when it comes again."""
+    experiment = EVERY_ROW[row]
+    check_equal(experiment)
+    train_many(experiment, range(3))
+    known = set(build._built)
+    again = experiment.change(seed=11, steps=15)
+    check_equal(again)
+    train_many(again, range(2, 30))
+    assert set(build._built) == known
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(EXPERIMENTS))
+def test_each_step_of_a_whole_run_is_right_from_where_it_starts(name: str) -> None:
+    """However far two programs have drifted apart: gradient, states and update follow from the step's own state."""
+    record = train_one(shipped(name))
+    last = record.steps if record.moment(record.steps).updated else record.steps - 1
+    found = Check(record.experiment.precision)
+    for step in sorted({1, 2, last // 3, last // 2, last}):
+        check_step(found, Step(record.experiment, record.moment(step)).evaluated)
+    assert found.passed, f"{found.worst}: {found.largest_difference}"

@@ -53,6 +53,7 @@ def kernel(experiment: Experiment, distinct: bool) -> Kernel:
         body = MomentsBody(experiment)
         body.rebuild()
         body.repair()
+        body.refer()
         body.advance()
         names += ("groups",)
     else:

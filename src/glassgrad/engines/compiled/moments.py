@@ -16,7 +16,7 @@ from llvmlite import ir
 from glassgrad.engines.compiled.arithmetic import absolute
 from glassgrad.engines.compiled.body import Body, Names
 from glassgrad.engines.compiled.emit import Emitter
-from glassgrad.engines.compiled.vector import INDEX, Code, Variable, Vector, lanes_of
+from glassgrad.engines.compiled.vector import INDEX, POINTER, Code, Variable, Vector, lanes_of
 from glassgrad.experiment import Experiment
 from glassgrad.formula.derivative import derivative
 from glassgrad.formula.evaluate import is_aggregate
@@ -89,7 +89,8 @@ class MomentsBody(Body):
         states = len(self.of.optimizer_program.states)
         at, self.offset = self.slots * (1 + states), {}
         for name, size in (
-            ("seen", self.wide), ("margin", self.high), ("moved", self.high), ("u", self.wide), ("v", self.wide),
+            ("seen", self.wide), ("margin", self.high), ("moved", self.high), ("first", self.wide),
+            ("above", self.wide), ("gradient", self.wide), ("du", self.wide), ("v", self.wide),
             ("M", self.features * self.wide), ("phi", 0),
         ):  # fmt: skip
             self.offset[name] = at
@@ -111,23 +112,71 @@ class MomentsBody(Body):
         code = Code(self.module, self.form, "advance", ADVANCE)
         size, lanes = self.size(code), self.form.lanes
         rates = code.counter(0)
-        weight = 1 / Vector(code, code.at.sitofp(code["real"], self.form.kind))
-        scale = Emitter(code, self.constants)(self.slope, {}) * weight
+        scale = Emitter(code, self.constants)(self.slope, {}) / Vector(
+            code, code.at.sitofp(code["real"], self.form.kind)
+        )
         bases = [code.at.mul(size, _whole(run)) for run in range(TOGETHER)]
         rows = range(0, self.slots * (1 + len(self.of.optimizer_program.states)), lanes)
         held = [[code.variable(code.load(code["Q"], _at(code, base, i))) for i in rows] for base in bases]
         learned = self.slots // lanes
+        for run in range(TOGETHER):
+            self.refer_to(code, run)
         with code.loop(code["steps"]):
             at = code.at.load(rates, typ=INDEX)
-            moved = [self.quiet(code, base, at, own, scale, weight) for base, own in zip(bases, held, strict=True)]
+            moved = [self.quiet(code, base, at, own, scale) for base, own in zip(bases, held, strict=True)]
             code.at.store(code.at.add(at, code["row"]), rates)
             with code.at.if_then(_any(code, moved), likely=False):
                 for run, base in enumerate(bases):
                     with code.at.if_then(moved[run]):
                         self.put_back(code, base, held[run][:learned])
-                        code.call("repair", *self.of_run(code, run))
+                        changed = code.call("repair", *self.of_run(code, run))
+                        with code.at.if_then(code.at.icmp_unsigned("!=", changed, _whole(0))):
+                            self.refer_to(code, run)
         for base, own in zip(bases, held, strict=True):
             self.put_back(code, base, own)
+        code.close()
+
+    def refer_to(self, code: Code, run: int) -> None:
+        code.call("refer", code["real"], self.of_run(code, run)[1], code["H"])
+
+    def refer(self) -> None:
+        """refer(real, Q, H): remember the gradient with respect to u at these weights, computed in double precision.
+
+        Near the minimum M u and v nearly cancel; what is added up from here on is only M times what u has moved.
+        """
+        code = Code(self.module, self.form, "refer", ("real", "Q", "H"))
+        lanes, low = self.form.lanes, self.wide // self.form.lanes
+        wide = ir.VectorType(ir.DoubleType(), lanes)
+        first, second = self.vectors(code, 0, 0, self.wide), self.vectors(code, 0, self.wide, self.high)
+        above = self.spread_units(code, second)
+        room = code.entry.alloca(ir.ArrayType(wide, low))
+        u_at = code.at.inttoptr(code.at.ptrtoint(room, INDEX), POINTER)
+        sums = [code.entry.alloca(wide) for _ in range(low)]
+        for i in range(low):
+            code.store(code["Q"], self.offset["first"] + i * lanes, first[i])
+            code.store(code["Q"], self.offset["above"] + i * lanes, above[i])
+            u = code.at.fmul(_doubles(code, first[i]), _doubles(code, above[i]))
+            code.at.store(u, code.at.gep(u_at, [_whole(i)], source_etype=wide))
+            code.at.store(ir.Constant(wide, None), sums[i])
+        slope = (
+            code.at.fpext(Emitter(code, self.constants)(self.slope, {}).ir, ir.DoubleType())
+            if self.form.single
+            else (Emitter(code, self.constants)(self.slope, {}).ir)
+        )
+        with code.loop(self.features) as j:
+            each = code.at.load(code.at.gep(u_at, [j], source_etype=ir.DoubleType()), typ=ir.DoubleType())
+            spread = _every(code, code.at.fmul(each, slope), lanes)
+            for i in range(low):
+                place = _at(code, self.offset["M"] + i * lanes, code.at.mul(j, _whole(self.wide)))
+                row = _doubles(code, code.load(code["Q"], place))
+                code.at.store(code.at.fadd(code.at.load(sums[i], typ=wide), code.at.fmul(row, spread)), sums[i])
+        share = code.at.fdiv(ir.Constant(ir.DoubleType(), 1.0), code.at.sitofp(code["real"], ir.DoubleType()))
+        for i, v in enumerate(self.vectors(code, 0, self.offset["v"], self.wide)):
+            whole = code.at.fadd(code.at.load(sums[i], typ=wide), _doubles(code, v))
+            found = code.at.fmul(whole, _every(code, share, lanes))
+            kind = ir.VectorType(self.form.kind, lanes)
+            code.store(code["Q"], self.offset["gradient"] + i * lanes,
+                       Vector(code, code.at.fptrunc(found, kind) if self.form.single else found))  # fmt: skip
         code.close()
 
     def put_back(self, code: Code, base: Any, held: list[Variable]) -> None:
@@ -153,27 +202,32 @@ class MomentsBody(Body):
         t, c = (code.place(code[name], code.at.mul(n, rows)) for name in ("T", "C"))
         return n, q, x, t, c, code.place(code["XT"], code.at.mul(code.at.mul(n, _whole(self.wide)), rows))
 
-    def quiet(self, code: Code, base: Any, at: Any, held: list[Variable], scale: Vector, weight: Vector) -> Any:
-        """One step of one run, whose learned numbers and states are held; gives whether a unit may change sides."""
+    def quiet(self, code: Code, base: Any, at: Any, held: list[Variable], scale: Vector) -> Any:
+        """One step of one run, whose learned numbers and states are held; gives whether a unit may change sides.
+
+        What u = w*W2 has moved since `refer`: Δu = Δw*W2 + w_ref*ΔW2, in which nothing cancels.
+        """
         lanes, low = self.form.lanes, self.wide // self.form.lanes
         numbers = [variable.get() for variable in held[: self.slots // lanes]]
         first, second = numbers[:low], numbers[low:]
         above = self.spread_units(code, second)
-        for i, part in enumerate(first):
-            code.store(code["Q"], _at(code, base, self.offset["u"] + i * lanes), part * above[i])
+        before, gradient, above_before = (
+            self.vectors(code, base, self.offset[name], self.wide) for name in ("first", "gradient", "above")
+        )
         with code.in_order():
-            product = self.product(code, base)
-        v = [part * weight for part in self.vectors(code, base, self.offset["v"], self.wide)]
-        sums = [part * scale + v[i] for i, part in enumerate(product)]
+            for i in range(low):
+                moved = (first[i] - before[i]) * above[i] + before[i] * (above[i] - above_before[i])
+                code.store(code["Q"], _at(code, base, self.offset["du"] + i * lanes), moved)
+            sums = [part * scale + gradient[i] for i, part in enumerate(self.product(code, base))]
         along = [part * first[i] for i, part in enumerate(sums)]
         gradients = [part * above[i] for i, part in enumerate(sums)] + self.sum_blocks(along)
         new = self.updated(code, at, held, gradients)
         seen, reach = self.vectors(code, base, self.offset["seen"], self.wide), self.reach(code)
         steps = [absolute(new[i] - seen[i]) * reach[i] for i in range(low)]
-        moved, margin = self.sum_blocks(steps), self.vectors(code, base, self.offset["margin"], self.high)
-        for i, part in enumerate(moved):
+        gone, margin = self.sum_blocks(steps), self.vectors(code, base, self.offset["margin"], self.high)
+        for i, part in enumerate(gone):
             code.store(code["Q"], _at(code, base, self.offset["moved"] + i * lanes), part)
-        far = [_any_lane(code, part.compare(">", margin[i], ordered=False)) for i, part in enumerate(moved)]
+        far = [_any_lane(code, part.compare(">", margin[i], ordered=False)) for i, part in enumerate(gone)]
         return _any(code, far)
 
     def vectors(self, code: Code, base: Any, first: int, count: int) -> list[Vector]:
@@ -205,13 +259,13 @@ class MomentsBody(Body):
         return found
 
     def product(self, code: Code, base: Any) -> list[Vector]:
-        """M u."""
+        """M Δu."""
         columns = range(0, self.wide, self.form.lanes)
         chains = max(1, 4 // len(columns))
         sums = [[code.variable(code.number(0)) for _ in columns] for _ in range(chains)]
 
         def add(j: Any, chain: int) -> None:
-            u = code.spread(code["Q"], _at(code, base, self.offset["u"], j))
+            u = code.spread(code["Q"], _at(code, base, self.offset["du"], j))
             row = code.at.mul(j, _whole(self.wide)) if not isinstance(j, int) else j * self.wide
             for k, column in enumerate(columns):
                 sums[chain][k].add(code.load(code["Q"], _at(code, base, self.offset["M"] + column, row)) * u)
@@ -252,21 +306,22 @@ class MomentsBody(Body):
     # signs -------------------------------------------------------------------------------------------------------
 
     def repair(self) -> None:
-        """repair(n, Q, …): look at the units that may have changed sides, and mend M and v."""
-        code = Code(self.module, self.form, "repair", REPAIR)
+        """repair(n, Q, …): look at the units that may have changed sides, mend M and v; gives whether one has."""
+        code = Code(self.module, self.form, "repair", REPAIR, INDEX)
+        changed = code.counter(0)
         with code.loop(self.count) as unit:
             moved, margin = (
                 code.load(code["Q"], _at(code, self.offset[name], unit), 1) for name in ("moved", "margin")
             )
             with code.at.if_then(moved.compare(">", margin, ordered=False)):
-                self.look(code, unit, mend=True)
-        code.close()
+                self.look(code, unit, changed)
+        code.close(code.at.load(changed, typ=INDEX))
 
     def rebuild(self) -> None:
         """rebuild(n, Q, …): signs, M and v from the beginning."""
         code = Code(self.module, self.form, "rebuild", REPAIR)
         with code.loop(self.count) as unit:
-            self.look(code, unit, mend=False)
+            self.look(code, unit, None)
         lanes = self.form.lanes
         for i in range(self.offset["v"], self.offset["phi"], lanes):
             code.store(code["Q"], i, code.number(0))
@@ -321,8 +376,11 @@ class MomentsBody(Body):
         rows = code.at.mul(code.at.udiv(q, _whole(self.form.lanes)), _whole(self.high))
         return code.at.add(code.at.mul(first, _whole(per)), rows)
 
-    def look(self, code: Code, unit: Any, mend: bool) -> None:
-        """A unit's signs for all questions, its margin, and where it stands."""
+    def look(self, code: Code, unit: Any, changed: Any) -> None:
+        """A unit's signs for all questions, its margin, and where it stands.
+
+        changed: a counter that becomes 1 if a question is put into M or taken out; None: M is made later.
+        """
         lanes = self.form.lanes
         row = code.at.mul(unit, _whole(self.block))
         weights = [code.spread(code["Q"], _at(code, row, k)) for k in range(self.block)]
@@ -335,10 +393,11 @@ class MomentsBody(Body):
             least.set(gap.where(gap.compare("<", least.get()), least.get()))
             bits = code.at.zext(code.at.bitcast(z.compare(">", 0), ir.IntType(lanes)), WORD)
             place = code.at.add(self.sign_place(code, q), unit)
-            if mend:
-                changed = code.at.xor(bits, code.words(code["Q"], place, 1))
-                with code.at.if_then(code.at.icmp_unsigned("!=", changed, ir.Constant(WORD, 0))):
-                    self.flip_all(code, unit, q, bits, changed)
+            if changed is not None:
+                flips = code.at.xor(bits, code.words(code["Q"], place, 1))
+                with code.at.if_then(code.at.icmp_unsigned("!=", flips, ir.Constant(WORD, 0))):
+                    code.at.store(_whole(1), changed)
+                    self.flip_all(code, unit, q, bits, flips)
             code.store_word(code["Q"], place, bits)
         nearest = -((-least.get()).most())
         code.store(code["Q"], _at(code, self.offset["margin"], unit), nearest * SLACK)
@@ -397,6 +456,19 @@ class MomentsBody(Body):
         for i, part in enumerate(delta):  # a unit that goes off leaves φ at last
             kept = (without[i] + part).where(_spread_bit(code, on, lanes), without[i])
             code.store(code["Q"], _at(code, self.offset["phi"] + i * lanes, row), kept)
+
+
+def _doubles(code: Code, vector: Vector) -> Any:
+    """A vector in double precision."""
+    wide = ir.VectorType(ir.DoubleType(), vector.width)
+    return code.at.fpext(vector.ir, wide) if code.form.single else vector.ir
+
+
+def _every(code: Code, value: Any, lanes: int) -> Any:
+    """One number of double precision in every lane."""
+    kind = ir.VectorType(ir.DoubleType(), lanes)
+    first = code.at.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(WORD, 0))
+    return code.at.shuffle_vector(first, ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(WORD, lanes), None))
 
 
 def _whole(value: int) -> ir.Constant:
