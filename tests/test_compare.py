@@ -5,15 +5,18 @@ import json
 import re
 import shlex
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+import scipy.stats
 from rich.cells import cell_len
 
+import plainly
 from glassgrad import comparison as module
 from glassgrad import plots
 from glassgrad.comparison import MAX_METHODS, Comparison, compare, grid, joined, pieces
@@ -22,11 +25,14 @@ from glassgrad.engines.torch import train
 from glassgrad.errors import ExperimentError, GlassgradError
 from glassgrad.experiment import Experiment
 from glassgrad.exports import runs as exported
-from glassgrad.locale import LANGUAGES, language, set_language
-from glassgrad.report import labels_and_reward
+from glassgrad.locale import LANGUAGES, Language, language, set_language
+from glassgrad.method import method
 from glassgrad.report.compare_json import compare_json
 from glassgrad.report.compare_text import compare_text, warnings
+from glassgrad.report.labels_and_reward import LabelsAndReward, labels_and_reward
+from glassgrad.report.labels_text import labels_and_reward_text, picture
 from glassgrad.runs import CURVES, Progress, Runs, checkpoints, train_slowly
+from glassgrad.statistics import Interval, wilson
 from glassgrad.tables.experiments import shipped
 from glassgrad.why import why
 
@@ -55,8 +61,9 @@ def english() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def slow_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Single runs on the torch engine: nothing is compiled for them."""
-    for place in ("comparison", "why", "report.labels_and_reward"):
+    for place in ("comparison", "why"):
         monkeypatch.setattr(f"glassgrad.{place}.one_run", train)
+    monkeypatch.setattr("glassgrad.ends.last_parameters", plainly.last_parameters)
 
 
 def made_up(experiment: Experiment, seeds: Sequence[int], progress: Progress | None = None) -> Runs:
@@ -352,23 +359,137 @@ def test_parquet_without_pyarrow_is_refused(rates: Comparison, monkeypatch: pyte
         rates.to_parquet("runs.parquet")
 
 
-def test_labels_against_reward(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labels_and_reward, "OUTSIDE", 1)
-    found = labels_and_reward.labels_and_reward(runs=10, train=made_up, steps=20)
-    rows = json.loads(json.dumps(found.to_json(), allow_nan=False))
+# Labels against reward: every number of the table, against runs that are trained and judged anew.
+
+RUNS, STEPS = 5, 30
+SEEN = {"": (1000, 1000), "-through-reward": (30, 300), "-reinforce": (3000, 3000)}
+"""By the ending of an experiment's name: how many questions a run of 30 steps draws, and how many one of `both`."""
+
+
+@pytest.fixture(scope="module")
+def compared() -> LabelsAndReward:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("glassgrad.ends.last_parameters", plainly.last_parameters)
+        patch.setattr("glassgrad.report.labels_and_reward.OUTSIDE_OBSERVED", 3)
+        return labels_and_reward(runs=RUNS, train=train_slowly, steps=STEPS)
+
+
+@pytest.fixture(scope="module")
+def trained_anew() -> dict[str, list[str]]:
+    """What the table has to say of each experiment, but for the seconds."""
+    return {task + kind: cells_of(task, kind) for task in ("add", "sub", "both") for kind in SEEN}
+
+
+def cells_of(task: str, kind: str) -> list[str]:
+    """A row of the table, from runs of PyTorch."""
+    experiment = shipped(task + kind).change(steps=STEPS)
+    asked_of = method(experiment).task
+    inside, outside = [], []
+    for seed in range(RUNS):
+        final = train(experiment.change(seed=seed)).final
+        far = asked_of.extrapolation(seed)
+        assert far is not None
+        inside.append(gaps(task, final, asked_of.domain()))
+        outside.append(gaps(task, final, far).mean())
+    solved = sum(bool((gap < 0.5).all()) for gap in inside)
+    share = scipy.stats.binomtest(solved, RUNS).proportion_ci(0.95, method="wilson")
+    return [
+        f"{100 * solved / RUNS:.1f} [{100 * share.low:.1f}, {100 * share.high:.1f}]",
+        two_digits(np.median([gap.mean() for gap in inside])),
+        two_digits(np.median(outside[:3] if kind == "-reinforce" else outside)),
+        "30",
+        f"{SEEN[kind][task == 'both']:,}",
+    ]
+
+
+def gaps(task: str, final: Any, x: Any) -> Any:
+    """How far off a network with one hidden layer is, question by question."""
+    sign = {"add": 1, "sub": -1, "both": x[:, -1]}[task]
+    hidden = np.maximum(x @ final["W1"].T.astype(np.float64) + final["b1"], 0)
+    return np.abs((hidden @ final["W2"].T.astype(np.float64) + final["b2"])[:, 0] - (x[:, 0] + sign * x[:, 1]))
+
+
+def two_digits(value: Any) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:#.2g}".rstrip(".")
+
+
+def wrong(found: LabelsAndReward, expected: dict[str, list[str]]) -> list[str]:
+    """The rows of the printed table that do not say what was measured anew, nor how long the runs took."""
+    lines = {line.split()[0]: line.split() for line in labels_and_reward_text(found).splitlines() if "[" in line}
+    assert lines.keys() == expected.keys()
+    took = {
+        name: two_digits(runs.seconds) for name, runs in zip(found.comparison.names, found.comparison.runs, strict=True)
+    }
+    return [name for name, cells in expected.items() if lines[name] != [name, *" ".join(cells).split(), took[name]]]
+
+
+def test_every_number_of_labels_against_reward_is_what_the_runs_say(
+    compared: LabelsAndReward, trained_anew: dict[str, list[str]]
+) -> None:
+    assert wrong(compared, trained_anew) == []
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        lambda entry: replace(entry, outside=entry.outside._replace(value=1.02 * entry.outside.value)),
+        lambda entry: replace(entry, samples=entry.samples + 1),
+        lambda entry: replace(entry, row=replace(entry.row, rate=wilson(1, RUNS))),
+        lambda entry: replace(entry, row=replace(entry.row, median_error=entry.outside)),
+        lambda entry: replace(entry, experiment=entry.experiment.change(steps=31)),
+        lambda entry: replace(entry, row=replace(entry.row, seconds=1.1 * entry.row.seconds)),
+    ],
+)
+def test_a_wrong_number_in_labels_against_reward_is_found(
+    compared: LabelsAndReward, trained_anew: dict[str, list[str]], plant: Callable[[Any], Any]
+) -> None:
+    entries = tuple(plant(entry) if entry.experiment.name == "sub-reinforce" else entry for entry in compared.entries)
+    assert wrong(replace(compared, entries=entries), trained_anew) == ["sub-reinforce"]
+
+
+def test_labels_against_reward_as_json(compared: LabelsAndReward) -> None:
+    rows = json.loads(json.dumps(compared.to_json(), allow_nan=False))
     assert [row["name"] for row in rows[-3:]] == ["both", "both-through-reward", "both-reinforce"]
+    assert all(set(row) >= CONTRACT for row in rows)
     assert [row["arrives"] for row in rows[:3]] == [
         "2*(o - t)",
         "sign(o - t)",
         "-stop(reward - baseline)*(a - o)/sigma**2",
     ]
-    assert [row["samples"] for row in rows[:3]] == [1000, 20, 2000]
-    assert all(row["error_outside"] > row["median_error"] for row in rows)
-    for chosen in LANGUAGES:
-        set_language(chosen)
-        lines = labels_and_reward.labels_and_reward_text(found).splitlines()
-        assert max(map(cell_len, lines)) <= 80
-        assert sum("dL/do" in line for line in lines) == 3
+    for row, entry in zip(rows, compared.entries, strict=True):
+        assert row["runs_outside"] == (3 if "reinforce" in row["name"] else RUNS)
+        assert row["error_half"][0] <= row["median_error"] <= row["error_half"][1]
+        assert row["error_outside_half"][0] <= row["error_outside"] <= row["error_outside_half"][1]
+        assert row["median_error"] == entry.row.median_error.value < row["error_outside"]
+
+
+@pytest.mark.parametrize("chosen", LANGUAGES)
+def test_labels_against_reward_fits_80_columns(compared: LabelsAndReward, chosen: Language) -> None:
+    set_language(chosen)
+    lines = labels_and_reward_text(compared).splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    assert sum("dL/do" in line for line in lines) == 3
+
+
+def test_the_picture_has_each_error_in_its_place(compared: LabelsAndReward) -> None:
+    ticks, *lines = picture(compared)
+    ones = ticks.index(" 1 ") + 1
+    a_power = ticks.index(" 10 ") + 1 - ones
+    drawn = {line.split()[0]: line for line in lines if line}
+    for entry in compared.entries:
+        assert entry.outside is not None
+        for sign, value in (("●", entry.inside.value), ("○", entry.outside.value)):
+            place = drawn[entry.experiment.name].index(sign)
+            assert abs(place - ones - a_power * np.log10(value)) < 2, (entry.experiment.name, sign)
+
+
+def test_what_diverged_is_not_drawn(compared: LabelsAndReward) -> None:
+    never = Interval(np.inf, np.inf, np.inf)
+    first = replace(compared.entries[0], outside=never, row=replace(compared.entries[0].row, median_error=never))
+    found = replace(compared, entries=(first, *compared.entries[1:]))
+    assert picture(found)[1].split() == ["add", "│"]
+    assert " ∞ " in next(line for line in labels_and_reward_text(found).splitlines() if line.startswith("add "))
+    assert found.to_json()[0]["error_outside"] is None
 
 
 def command_line(*arguments: str) -> None:
@@ -431,3 +552,13 @@ def test_what_cannot_be_written_is_refused_before_training(
     monkeypatch.setattr(module, "_engine", lambda: pytest.fail("it trained"))
     with pytest.raises(GlassgradError):
         command_line("compare", "add", *options)
+
+
+def test_the_learning_rate_may_be_varied_by_itself() -> None:
+    found = compare("add", vary=["lr=0.1,0.01"], runs=20, optimizer="adam(lr=1, beta1=0.5)", steps=20)
+    assert [row.experiment.optimizer for row in found.runs] == ["adam(lr=0.1, beta1=0.5)", "adam(lr=0.01, beta1=0.5)"]
+    plain = compare("add", vary=["optimizer=adam(lr=0.1, beta1=0.5)"], runs=20, steps=20)
+    assert np.array_equal(found.runs[0].mean_error, plain.runs[0].mean_error)
+    for wrong, named in (("w = w - 0.1*g", "w = w - 0.1*g"), ("adam", "x")):
+        with pytest.raises(ExperimentError, match=re.escape(named)):
+            compare("add", vary=[f"lr={'x' if named == 'x' else 0.1}"], runs=2, optimizer=wrong)

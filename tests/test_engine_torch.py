@@ -131,6 +131,26 @@ def through_reward(seed: int, steps: int, sign: int = 1) -> Diary:
     return diary
 
 
+def both_through_reward(seed: int, steps: int) -> Diary:
+    """`both-through-reward`: at each step ten fresh pairs, then their signs; through -abs(a - t)."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    model = Hidden(3, 8)
+    optimizer, diary = torch.optim.Adam(model.parameters(), lr=0.01), Diary(model)
+    for _ in range(steps):
+        digits = np.random.randint(0, 10, (10, 2))  # noqa: NPY002
+        sign = np.random.choice([1, -1], 10)  # noqa: NPY002
+        x = torch.tensor(np.column_stack([digits, sign]), dtype=torch.float32)
+        t = torch.tensor(digits[:, 0] + sign * digits[:, 1], dtype=torch.float32).unsqueeze(1)
+        reward = -torch.abs(model(x) - t)
+        loss = -reward.mean()
+        optimizer.zero_grad()
+        loss.backward()
+        diary.write(loss, reward.mean().item())
+        optimizer.step()
+    return diary
+
+
 def knob(seed: int, steps: int, stopped: bool = True) -> Diary:
     """`knob`: the reward is a number of Python's, times log of the output; `knob-fixed` differentiates it."""
     torch.manual_seed(seed)
@@ -192,6 +212,11 @@ def test_the_knob_gives_the_plain_scripts_numbers(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_both_gives_the_plain_scripts_numbers(seed: int) -> None:
     both(seed, 60, 300).agrees(train(shipped("both").change(seed=seed, steps=60, samples=300)))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_both_through_the_reward_gives_the_plain_scripts_numbers(seed: int) -> None:
+    both_through_reward(seed, 250).agrees(train(shipped("both-through-reward").change(seed=seed, steps=250)))
 
 
 def test_a_whole_run_gives_the_plain_scripts_numbers() -> None:

@@ -131,6 +131,8 @@ BACKWARD: dict[str, list[str]] = {
     "sub-through-reward": THROUGH,
     "add-reinforce": REINFORCE,
     "sub-reinforce": REINFORCE,
+    "both-through-reward": THROUGH,
+    "both-reinforce": REINFORCE,
     "knob": ["do = -stop(reward)/o"],
     "knob-fixed": ["dreward = -1", "da = -5*dreward*sign(a - t)", "do = da"],
     "choose": ["dlogp = -stop(reward - baseline)", "do = dlogp*where(a == 1, 1/o, -1/(1 - o))"],
@@ -157,7 +159,7 @@ def test_the_chain_rule_of_what_ships(name: str) -> None:
 
 def test_only_a_path_through_the_reward_is_no_observed_reward() -> None:
     through = {name for name in EXPERIMENTS if not method(shipped(name)).observed}
-    assert through == {"add-through-reward", "sub-through-reward", "knob-fixed"}
+    assert through == {"add-through-reward", "sub-through-reward", "both-through-reward", "knob-fixed"}
 
 
 @pytest.mark.parametrize("name", BACKWARD)

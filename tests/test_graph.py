@@ -37,13 +37,15 @@ EDGES = {
     "add-linear": f"{_ONE} z1>objective< t>objective objective>L<",
     "add-through-reward": _THROUGH,
     "sub-through-reward": _THROUGH,
+    "both-through-reward": _THROUGH,
     "add-reinforce": _REINFORCE,
     "sub-reinforce": _REINFORCE,
+    "both-reinforce": _REINFORCE,
     "knob": f"{_ONE} z1>o< o>a a>reward t>reward reward>objective:stop o>objective< objective>L<",
     "knob-fixed": f"{_ONE} z1>o< o>a< a>reward< t>reward reward>objective< objective>L<",
     "choose": f"{_HIDDEN} z2>o< uniform>a o>a:stop a>logp:comparison o>logp< a>reward:comparison t>reward {_BASELINE}",
 }
-HANGING = {"add-reinforce": "a reward", "sub-reinforce": "a reward", "knob": "a reward", "choose": "a reward"}
+HANGING = dict.fromkeys(("add-reinforce", "sub-reinforce", "both-reinforce", "knob", "choose"), "a reward")
 ARRIVES = {
     "add": "2*(z2 - t)",
     "add-linear": "2*(z1 - t)",

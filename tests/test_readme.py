@@ -22,8 +22,10 @@ from glassgrad.cli.main import main
 from glassgrad.experiment import Experiment
 from glassgrad.locale import LANGUAGES, Language, Text, say, set_language
 from glassgrad.record import Record
+from glassgrad.report import labels_and_reward as against
 from glassgrad.report.claims import knob_reaches, weights_approach_one
 from glassgrad.report.feedback import feedback
+from glassgrad.report.labels_text import cells
 from glassgrad.report.shelf import shelf
 from glassgrad.tables.experiments import EXPERIMENTS
 
@@ -221,6 +223,27 @@ def test_the_quoted_verdicts_are_those_of_the_demo() -> None:
             assert missing((getattr(claim.measured, language),), lines) is None
             sentence = next(line for line in lines if line.startswith(f"“{getattr(claim.claim, language)}”"))
             assert sentence.endswith(getattr(verdict, language))
+
+
+@pytest.mark.slow
+def test_the_table_of_labels_against_reward_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(against, "KINDS", {end: kind for end, kind in against.KINDS.items() if end != "-reinforce"})
+    found = against.labels_and_reward(1000)
+    for entry in found.entries:
+        (rate, low, high), *errors, steps, samples = map(numbers, cells(entry)[:-1])
+        for language in LANGUAGES:
+            lines = source("docs/experiments", language).splitlines()
+            row = next(line for line in lines if line.startswith(f"| `{entry.experiment.name}` |"))
+            (said, least, most), *quoted, said_steps, said_samples = map(numbers, row.split("|")[2:-1])
+            assert (said_steps, said_samples) == (steps, samples)
+            assert low <= said <= high
+            assert least <= rate <= most
+            # what is left at the end of a training hangs on the last digits of its sums
+            assert all(0.5 < one[0] / other[0] < 2 for one, other in zip(quoted, errors, strict=True)), row
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number.replace(",", "")) for number in NUMBER.findall(text)]
 
 
 def _said(language: Language, key: str) -> str:

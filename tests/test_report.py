@@ -1,28 +1,37 @@
 """The pieces of the demo's report: the kinds of feedback, the claims and their verdicts, the glossary, the lesson."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 import glassgrad as gg
+import plainly
 from glassgrad.draws import normals
+from glassgrad.engines.compiled import train_one
 from glassgrad.engines.torch import train
 from glassgrad.experiment import Experiment
 from glassgrad.insight import answers
 from glassgrad.locale import catalogue, set_language
+from glassgrad.method import method
 from glassgrad.record import Record
 from glassgrad.report import claims as claims_module
 from glassgrad.report import demo as demo_module
 from glassgrad.report.claims import Claim, knob_reaches, learned_to_add, reward_is_reinforcement, weights_approach_one
 from glassgrad.report.demo import SHOWN, Demo, demo_lines
 from glassgrad.report.feedback import KINDS, Feedback, feedback
+from glassgrad.report.labels_and_reward import Entry, LabelsAndReward, labels_and_reward
+from glassgrad.report.labels_text import cells, picture
 from glassgrad.report.legend import legend
 from glassgrad.report.page import page
 from glassgrad.report.watch_json import finite
+from glassgrad.runs import train_slowly
+from glassgrad.statistics import Interval, wilson
 from glassgrad.tables.experiments import EXPERIMENTS, shipped
 from glassgrad.watched import Watch
 
@@ -92,13 +101,12 @@ def test_the_output_of_the_table_is_the_networks_before_training() -> None:
 # The claims: verdicts from numbers.
 
 
-def ended_as(final: Callable[[Experiment], Parameters]) -> Callable[[Experiment], Record]:
-    """A training that ends at given weights."""
+def ended_as(final: Callable[[Experiment], Parameters]) -> Callable[[Experiment, Sequence[int]], Iterator[Parameters]]:
+    """Runs that end at given weights."""
 
-    def run(experiment: Experiment) -> Record:
-        record = train(experiment.change(steps=1))
-        parameters = {name: np.array([value, value]) for name, value in final(experiment).items()}
-        return replace(record, parameters=parameters, experiment=experiment)
+    def run(experiment: Experiment, seeds: Sequence[int]) -> Iterator[Parameters]:
+        for seed in seeds:
+            yield final(experiment.change(seed=seed))
 
     return run
 
@@ -106,7 +114,7 @@ def ended_as(final: Callable[[Experiment], Parameters]) -> Callable[[Experiment]
 def verdict_of(
     monkeypatch: pytest.MonkeyPatch, claim: Callable[[], Claim], final: Callable[[Experiment], Parameters]
 ) -> Claim:
-    monkeypatch.setattr(claims_module, "train", ended_as(final))
+    monkeypatch.setattr(claims_module, "ends", ended_as(final))
     return claim()
 
 
@@ -138,14 +146,15 @@ def test_whether_the_weights_approach_one(
         monkeypatch, lambda: weights_approach_one(2), lambda e: without if e.name == "add-linear" else units
     )
     assert found.verdict == verdict
-    assert "2" in found.measured.en
+    assert found.measured.en.startswith("Of the single weights of 2 trained networks, ")
     assert found.claim.en != found.claim.zh
 
 
 @pytest.mark.parametrize(
     ("outputs", "verdict", "numbers"),
     [
-        ([0.0, 1.0, 0.0], "false", ("2", "1")), ([0.8, 0.81, 0.79], "true", ()), ([0.8, 0.0, 1.0], "partly", ()),
+        ([0.0, 1.0, 0.0], "false", ("0 end within", "2 end below", "1 above")),
+        ([0.8, 0.81, 0.79], "true", ()), ([0.8, 0.0, 1.0], "partly", ()),
         ([0.74, 0.86, 0.0], "false", ()), ([0.76, 0.84, 0.8], "true", ()),
     ],
 )  # fmt: skip
@@ -164,27 +173,71 @@ def test_where_the_knob_ends(
 @pytest.mark.parametrize(
     ("add", "sub", "verdict"),
     [
-        (hidden(1.0, 0.2), None, "partly"),  # nobody learned sub
-        (hidden(0.0, 0.0), None, "false"),
+        ((1000, 0.2), (1000, 0.4), "true"),
+        ((1000, 0.2), (1000, 0.6), "partly"),  # right inside, not outside
+        ((999, 0.2), (1000, 0.4), "partly"),  # one run did not learn
+        ((12, 3.0), (0, 8.0), "partly"),
+        ((0, 0.2), (0, 0.2), "false"),
     ],
 )
 def test_whether_it_has_learned_to_add(
-    monkeypatch: pytest.MonkeyPatch, add: Parameters, sub: Parameters | None, verdict: str
+    compared: LabelsAndReward, add: tuple[int, float], sub: tuple[int, float], verdict: str
 ) -> None:
-    found = verdict_of(
-        monkeypatch, lambda: learned_to_add(2), lambda e: add if e.name == "add" else sub or hidden(0, 0)
-    )
+    found = learned_to_add(ending(compared, {"add": add, "sub": sub}))
     assert found.verdict == verdict
+    for solved, far in (add, sub):
+        low, high = scipy.stats.binomtest(solved, 1000).proportion_ci(0.95, method="wilson")
+        share = f"{solved / 10:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+        assert f"{solved:,}" in found.measured.en
+        assert share in found.measured.en
+        assert share.replace(" %", "%") in found.measured.zh
+        middle, least, most = (f"{value:#.2g}".rstrip(".") for value in (far, far / 2, 2 * far))
+        assert f"{middle} [{least}, {most}]" in found.measured.en
 
 
-def test_what_adds_and_subtracts_everywhere_has_learned_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def final(experiment: Experiment) -> Parameters:
-        if experiment.name == "add":
-            return hidden(1.0, 0.2)
-        w1 = np.array([[1.0, -1.0], [-1.0, 1.0], [0, 0], [0, 0], [0, 0]])
-        return {"W1": w1, "b1": np.zeros(5), "W2": np.array([[1.0, -1.0, 0, 0, 0]]), "b2": np.zeros(1)}
+def ending(found: LabelsAndReward, as_: dict[str, tuple[int, float]]) -> LabelsAndReward:
+    """The comparison, had so many of 1,000 runs been solved, and had they been so far off outside."""
 
-    assert verdict_of(monkeypatch, lambda: learned_to_add(2), final).verdict == "true"
+    def changed(entry: Entry) -> Entry:
+        if entry.experiment.name not in as_:
+            return entry
+        solved, far = as_[entry.experiment.name]
+        row = replace(entry.row, runs=1000, solved=solved, rate=wilson(solved, 1000))
+        return replace(entry, row=row, outside=Interval(far, far / 2, 2 * far))
+
+    return replace(found, entries=tuple(map(changed, found.entries)))
+
+
+@pytest.mark.slow
+def test_the_claims_say_what_the_runs_say() -> None:
+    """Each number of a sentence, from runs that are trained one by one."""
+    records = {name: [train_one(shipped(name).change(seed=seed)) for seed in range(20)] for name in ("add", "knob")}
+    at = np.array([sigmoid(float(r.final["W1"][0, 0] + r.final["b1"][0])) for r in records["knob"]])
+    below, above = int(np.sum(at < 0.75)), int(np.sum(at > 0.85))
+    assert f"; {below} end below, {5 * below:.1f} % [" in knob_reaches(20).measured.en
+    assert f"], and {above} above." in knob_reaches(20).measured.en
+    single, local = [], []
+    for record in records["add"]:
+        weights = np.concatenate([record.final["W1"].ravel(), record.final["W2"].ravel()])
+        single.append(np.mean(abs(weights - 1) < 0.05))
+        domain = method(record.experiment).task.domain()
+        on = (domain @ record.final["W1"].T.astype(np.float64) + record.final["b1"]) > 0
+        slopes = (on * record.final["W2"].astype(np.float64)) @ record.final["W1"].astype(np.float64)
+        local.append(np.mean(np.all(abs(slopes - 1) < 0.05, axis=1)))
+    said = weights_approach_one(20).measured.en
+    assert f", {share(single)} are within" in said
+    assert f" around {share(local)} of all questions" in said
+    assert "20 of 20 runs, 100.0 % [83.9, 100.0]." in said
+
+
+def share(values: Sequence[Any]) -> str:
+    """A mean over the runs with its interval, in percent."""
+    middle, half = np.mean(values), 1.959964 * np.std(values, ddof=1) / np.sqrt(len(values))
+    return f"{100 * middle:.1f} % [{100 * (middle - half):.1f}, {100 * (middle + half):.1f}]"
+
+
+def sigmoid(z: float) -> float:
+    return float(1 / (1 + np.exp(-z)))
 
 
 def test_the_gradient_through_the_reward_is_regression_to_the_last_digit() -> None:
@@ -240,7 +293,7 @@ def test_the_legend_of_other_runs() -> None:
 # The lesson.
 
 
-def small_demo() -> Demo:
+def small_demo(compared: LabelsAndReward) -> Demo:
     watches = {
         label: gg.watch(name, **{**settings, "steps": min(shipped(name).steps, 30), "every": 5})
         for label, name, settings in SHOWN
@@ -248,19 +301,27 @@ def small_demo() -> Demo:
     measured = tuple(
         Claim(gg_text, "partly", gg_text, "glassgrad list") for gg_text in (catalogue()["claims.knob.claim"],) * 4
     )
-    return Demo(watches, feedback(), measured)
+    return Demo(watches, feedback(), compared, measured)
 
 
 @pytest.fixture(scope="module")
-def lesson() -> Demo:
-    return small_demo()
+def compared() -> LabelsAndReward:
+    """A few short runs, on PyTorch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("glassgrad.ends.last_parameters", plainly.last_parameters)
+        return labels_and_reward(3, train=train_slowly, steps=20)
+
+
+@pytest.fixture(scope="module")
+def lesson(compared: LabelsAndReward) -> Demo:
+    return small_demo(compared)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_demo_has_its_five_parts_in_order(lesson: Demo, language: Any) -> None:
+def test_the_demo_has_its_six_parts_in_order(lesson: Demo, language: Any) -> None:
     set_language(language)
     text = "\n".join(line for _, line in demo_lines(lesson))
-    places = [text.index(f"\n{number}. ") for number in range(1, 6)]
+    places = [text.index(f"\n{number}. ") for number in range(1, 7)]
     assert places == sorted(places)
     run = lesson.watches["add"]
     assert f"Epoch 1: Loss = {run.record.loss[0]:.4f}" in text
@@ -269,6 +330,9 @@ def test_the_demo_has_its_five_parts_in_order(lesson: Demo, language: Any) -> No
     answer = answers(run.experiment, run.record.final, np.array([[5.0, 3.0]]))[0]
     assert f"5 + 3 = {answer:.2f}   12 + 30 = " in text
     assert f"{sum(w.check.numbers for w in lesson.watches.values()):,}" in text
+    for entry in lesson.labels.entries:
+        assert " ".join([entry.experiment.name, *cells(entry)]) in re.sub(" +", " ", text)
+    assert all(line in text for line in picture(lesson.labels))
     assert ("“" in text) or ("「" in text)
     assert not set("{}") & set(text.replace("{x1}", ""))
 
@@ -276,7 +340,7 @@ def test_the_demo_has_its_five_parts_in_order(lesson: Demo, language: Any) -> No
 def test_the_demo_fails_if_one_check_fails(lesson: Demo) -> None:
     assert lesson.passed
     bad = gg.watch("knob", steps=2, plant="o")
-    assert not Demo({**lesson.watches, "knob": bad}, lesson.table, lesson.claims).passed
+    assert not replace(lesson, watches={**lesson.watches, "knob": bad}).passed
 
 
 def test_what_the_demo_shows_ships() -> None:
@@ -288,7 +352,7 @@ def test_what_the_demo_shows_ships() -> None:
 
 
 def test_the_page_of_all_runs_holds_everything(lesson: Demo) -> None:
-    text = page(list(lesson.watches.values()), lesson.table, lesson.claims)
+    text = page(list(lesson.watches.values()), lesson.table, lesson.claims, lesson.labels)
     assert text.count("<!DOCTYPE html>") == 1
     assert text.rstrip().endswith("</html>")
 

@@ -30,6 +30,14 @@ def test_nothing_solved_of_200_may_be_two_percent() -> None:
     assert ours.wilson(200, 200).high == 1.0
 
 
+def test_the_mean_has_the_normal_interval() -> None:
+    spread = SAMPLE.std(ddof=1) / np.sqrt(len(SAMPLE))
+    theirs = stats.norm.interval(0.9, loc=SAMPLE.mean(), scale=spread)
+    assert ours.mean(SAMPLE, 0.9) == pytest.approx((SAMPLE.mean(), *theirs), rel=1e-12)
+    assert ours.mean(np.full(7, 0.3)) == pytest.approx((0.3, 0.3, 0.3), abs=1e-15)
+    assert ours.mean([2.0]) == (2.0, -np.inf, np.inf)
+
+
 def test_the_sample_tells_rivals_apart() -> None:
     middle = ours.interquartile_mean(SAMPLE, seed=0).value
     assert middle == pytest.approx(stats.trim_mean(SAMPLE, 0.25)) == pytest.approx(1.5)

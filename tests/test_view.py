@@ -1,6 +1,7 @@
 """The report's page in a browser: no error, no request, both languages, slider, panel, both themes."""
 
 import json
+import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -69,7 +70,8 @@ def visit(page: Page, address: str, place: str) -> None:
 def test_all_chapters_can_be_read(page: Page, address: str, report: dict[str, Any]) -> None:
     visit(page, address, "lang=en")
     titles = list(chapters(page))
-    assert len(set(titles)) == 1 + len(report["watches"]) + 2
+    assert len(set(titles)) == 1 + len(report["watches"]) + 3
+    assert titles[-3:] == ["Kinds of feedback", "Labels against reward", "Claims, measured"]
     visit(page, address, "chapter=add&lang=en")
     sections = page.locator("main h2").evaluate_all("all => all.map(one => one.lastChild.textContent)")
     assert sections == [
@@ -215,6 +217,80 @@ def test_what_is_not_finite_is_said(page: Page, address: str, report: dict[str, 
     step = report["watches"][1]["status"].split(":")[0].removeprefix("diverged at step ")
     assert f"This training diverged at step {step}." in page.locator(".note").inner_text()
     assert page.locator(".answers .value").get_attribute("aria-label") == "knob(1): not a finite number"
+
+
+def two_digits(value: float | None) -> str:
+    if value is None:
+        return "—"
+    return f"{value:,.0f}" if value >= 10 else f"{value:#.2g}".rstrip(".")
+
+
+def rows_of_the_page(page: Page) -> dict[str, list[str]]:
+    """What the table of labels against reward says of each experiment."""
+    rows = page.locator(".compared tr[data-name]")
+    return {
+        str(row.get_attribute("data-name")): row.locator("td").all_inner_texts()
+        for row in (rows.nth(i) for i in range(9))
+    }
+
+
+def wrong_rows(page: Page, rows: list[dict[str, Any]]) -> list[str]:
+    """The rows of the table that do not say what the data says."""
+    expected = {
+        row["name"]: [
+            f"{100 * row['rate']:.1f} % {100 * row['low']:.1f}–{100 * row['high']:.1f}",
+            two_digits(row["median_error"]),
+            two_digits(row["error_outside"]),
+            f"{row['samples']:,}",
+            f"{row['steps']:,}",
+            two_digits(row["seconds"]),
+        ]
+        for row in rows
+    }
+    shown = rows_of_the_page(page)
+    assert shown.keys() == expected.keys()
+    return [name for name, cells in expected.items() if shown[name] != cells]
+
+
+def test_every_number_of_labels_against_reward_is_on_the_page(page: Page, address: str, report: dict[str, Any]) -> None:
+    visit(page, address, "chapter=labels&lang=en")
+    rows = report["labels"]["rows"]
+    assert wrong_rows(page, rows) == []
+    for key in ("rate", "high", "median_error", "error_outside", "samples", "steps", "seconds"):
+        planted = [{**row, key: 1.1 * row[key]} if row["name"] == "both" else row for row in rows]
+        if key in ("samples", "steps"):
+            planted = [{**row, key: row[key] + 1} if row["name"] == "both" else row for row in rows]
+        assert wrong_rows(page, planted) == ["both"], key
+    lead = page.locator(".lead").inner_text()
+    assert "1,000 runs of each: 9,000 networks" in lead
+    assert report["labels"]["reading"]["en"].replace("`", "") in page.locator("main").inner_text()
+    assert page.locator(".needs section").count() == 3
+
+
+def test_the_picture_of_labels_against_reward_is_to_scale(page: Page, address: str, report: dict[str, Any]) -> None:
+    """Where a dot stands, by the ticks above it, on a desk and on a phone; what is not finite has none."""
+    script = """() => {
+        const number = (element, name) => Number(element.getAttribute(name));
+        const grid = [...document.querySelectorAll(".dumbbell-plot .grid")].map(line => number(line, "x1"));
+        const ticks = [...document.querySelectorAll(".dumbbell-plot .tick")].filter(one => Number(one.textContent) > 0);
+        const pairs = [...document.querySelectorAll(".dumbbell-plot .pair")].map(pair => Object.fromEntries(
+            ["inside", "outside"].map(kind => [kind, pair.querySelector(`.dot.${kind}`)])
+                .filter(([, dot]) => dot).map(([kind, dot]) => [kind, number(dot, "cx")])));
+        return { grid, last: Number(ticks.at(-1).textContent), pairs };
+    }"""
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 740})
+        visit(page, address, "chapter=labels&lang=zh")
+        found = page.evaluate(script)
+        *_, before, end = found["grid"]
+        for pair, row in zip(found["pairs"], report["labels"]["rows"], strict=True):
+            values = {"inside": row["median_error"], "outside": row["error_outside"]}
+            places = {
+                kind: end + (end - before) * (math.log10(value) - math.log10(found["last"]))
+                for kind, value in values.items()
+                if value is not None
+            }
+            assert pair == pytest.approx(places, abs=0.01), (row["name"], width)
 
 
 def test_data_cannot_leave_its_place(page: Page, address: str) -> None:

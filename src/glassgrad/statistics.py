@@ -45,6 +45,19 @@ def wilson(solved: float, runs: int, level: float = 0.95) -> Interval:
     return Interval(solved / runs, low, high)
 
 
+def mean(sample: ArrayLike, level: float = 0.95) -> Interval:
+    """The mean m with its interval m ± z*s/sqrt(n), where s is the standard deviation (n - 1 form).
+
+    Example:
+        >>> mean([0.0, 1.0, 2.0]).value
+        1.0
+    """
+    values = np.asarray(sample, np.float64)
+    n, value = len(values), float(np.mean(values))
+    half = _normal(level) * float(np.std(values, ddof=1)) / np.sqrt(n) if n > 1 else np.inf
+    return Interval(value, float(value - half), float(value + half))
+
+
 def median(sample: ArrayLike, level: float = 0.95, *, seed: int) -> Interval:
     """The median with its interval: by bootstrap, of more than 2,000 runs by order statistics.
 
@@ -314,6 +327,7 @@ __all__ = [
     "holm",
     "improvement",
     "interquartile_mean",
+    "mean",
     "median",
     "median_time",
     "sign_test",

@@ -67,7 +67,8 @@ def _compare(
 
 def _labels_and_reward(runs: int | None, form: str, settings: dict[str, Any]) -> Comparison:
     """The comparison that a lesson on labels and reward wants."""
-    from glassgrad.report.labels_and_reward import labels_and_reward, labels_and_reward_parts, labels_and_reward_text
+    from glassgrad.report.labels_and_reward import labels_and_reward
+    from glassgrad.report.labels_text import labels_and_reward_parts, labels_and_reward_text
 
     with progress(say("compare.training")) as tick:
         found = labels_and_reward(10_000 if runs is None else runs, progress=tick, **settings)

@@ -6,18 +6,22 @@ from typing import Literal
 
 import numpy as np
 
+from glassgrad import statistics
+from glassgrad.ends import Parameters, ends
 from glassgrad.engines.torch import train
 from glassgrad.experiment import Experiment
-from glassgrad.insight import errors, forward, slopes, solved
+from glassgrad.insight import forward, slopes
 from glassgrad.locale import Text, text
 from glassgrad.method import method
-from glassgrad.record import Record
+from glassgrad.report.compare_text import short
+from glassgrad.report.labels_and_reward import LabelsAndReward
+from glassgrad.statistics import Interval, wilson
 from glassgrad.tables.experiments import shipped
 
 Tick = Callable[[int, int], None]
 Verdict = Literal["true", "false", "partly"]
 
-ADD_RUNS, KNOB_RUNS = 10, 200
+RUNS = 1000
 NEAR = 0.05
 
 
@@ -31,37 +35,39 @@ class Claim:
     command: str
 
 
-def runs(experiment: Experiment, count: int, tick: Tick | None = None) -> Iterator[Record]:
-    """The runs of seeds 0, 1, …, count - 1."""
-    for seed in range(count):
-        if tick is not None:
-            tick(seed, count)
-        yield train(experiment.change(seed=seed))
+def _ends(experiment: Experiment, runs: int, tick: Tick | None = None) -> Iterator[Parameters | None]:
+    """The networks with which the runs of seeds 0, 1, …, runs - 1 end."""
+    for done, end in enumerate(ends(experiment, range(runs))):
+        if tick is not None and done % 16 == 0:
+            tick(done, runs)
+        yield end
 
 
-def weights_approach_one(add_runs: int = ADD_RUNS, tick: Tick | None = None) -> Claim:
+def weights_approach_one(runs: int = RUNS, tick: Tick | None = None) -> Claim:
     """ "The weights approach 1": of single weights, of local slopes, and without a hidden layer."""
-    experiment = shipped("add")
-    domain = method(experiment).task.domain()
-    weights, near, total = [], 0, 0
-    for record in runs(experiment, add_runs, tick):
-        weights += np.ravel(record.final["W1"]).tolist() + np.ravel(record.final["W2"]).tolist()
-        found = slopes(experiment, record.final, domain)
-        near += sum(max(abs(slope - 1) for slope in one.slopes) < NEAR for one in found)
-        total += len(found)
-    single = float(np.mean(np.abs(np.array(weights) - 1) < NEAR))
-    linear = shipped("add-linear")
-    reached = sum(bool(np.all(np.abs(r.final["W1"] - 1) < NEAR)) for r in runs(linear, add_runs))
-    local = near / total
-    verdict: Verdict = "true" if single > 0.9 else "partly" if reached == add_runs or local > 0.9 else "false"
+    shares = [_near_one(shipped("add"), end) for end in _ends(shipped("add"), runs, tick)]
+    single, local = (statistics.mean(share) for share in zip(*shares, strict=True))
+    linear = _ends(shipped("add-linear"), runs, tick)
+    reached = sum(end is not None and bool(np.all(np.abs(end["W1"] - 1) < NEAR)) for end in linear)
+    verdict: Verdict = "true" if single.value > 0.9 else "partly" if reached == runs or local.value > 0.9 else "false"
     measured = text(
         "claims.weights.measured",
-        runs=add_runs,
-        single=f"{single:.0%}",
-        local=f"{local:.0%}",
-        reached=reached,
+        runs=f"{runs:,}",
+        single=_percent(single),
+        local=_percent(local),
+        reached=f"{reached:,}",
+        share=_percent(wilson(reached, runs)),
     )
     return Claim(text("claims.weights.claim"), verdict, measured, "glassgrad watch add-linear")
+
+
+def _near_one(experiment: Experiment, end: Parameters | None) -> tuple[float, float]:
+    """Of one network: the share of its weights near 1, and of the questions around which its slopes are near 1."""
+    if end is None:
+        return 0.0, 0.0
+    weights = np.concatenate([np.ravel(values) for name, values in end.items() if name.startswith("W")])
+    around = np.array([one.slopes for one in slopes(experiment, end, method(experiment).task.domain())])
+    return float(np.mean(np.abs(weights - 1) < NEAR)), float(np.mean(np.all(np.abs(around - 1) < NEAR, axis=1)))
 
 
 def reward_is_reinforcement() -> Claim:
@@ -71,7 +77,7 @@ def reward_is_reinforcement() -> Claim:
     first, second = train(through), train(regression)
     largest = max(float(np.max(np.abs(first.parameters[name] - second.parameters[name]))) for name in first.parameters)
     verdict: Verdict = "false" if largest == 0 else "partly"
-    measured = text("claims.reward.measured", steps=first.steps, largest=f"{largest:g}")
+    measured = text("claims.reward.measured", steps=f"{first.steps:,}", largest=f"{largest:g}")
     return Claim(
         text("claims.reward.claim"),
         verdict,
@@ -80,53 +86,66 @@ def reward_is_reinforcement() -> Claim:
     )
 
 
-def knob_reaches(knob_runs: int = KNOB_RUNS, tick: Tick | None = None) -> Claim:
+def knob_reaches(runs: int = RUNS, tick: Tick | None = None) -> Claim:
     """ "The knob learns to sit at 0.8": where runs end."""
     experiment = shipped("knob")
-    ends = np.array([_end(experiment, record) for record in runs(experiment, knob_runs, tick)])
-    reached = int(np.sum(np.abs(ends - 0.8) < NEAR))
-    below, above = int(np.sum(ends < 0.8 - NEAR)), int(np.sum(ends > 0.8 + NEAR))
-    verdict: Verdict = "false" if reached == 0 else "true" if reached == knob_runs else "partly"
-    measured = text("claims.knob.measured", runs=knob_runs, reached=reached, below=below, above=above)
+    at = np.array([_end(experiment, end) for end in _ends(experiment, runs, tick)])
+    reached = int(np.sum(np.abs(at - 0.8) < NEAR))
+    below, above = int(np.sum(at <= 0.8 - NEAR)), int(np.sum(at >= 0.8 + NEAR))
+    verdict: Verdict = "false" if reached == 0 else "true" if reached == runs else "partly"
+    measured = text(
+        "claims.knob.measured",
+        runs=f"{runs:,}",
+        reached=f"{reached:,}",
+        share=_percent(wilson(reached, runs)),
+        below=f"{below:,}",
+        falls=_percent(wilson(below, runs)),
+        above=f"{above:,}",
+    )
     return Claim(text("claims.knob.claim"), verdict, measured, "glassgrad watch knob --seed 1 --every 10")
 
 
-def _end(experiment: Experiment, record: Record) -> float:
-    return float(forward(experiment, record.final, method(experiment).task.domain())["o"][0])
+def _end(experiment: Experiment, end: Parameters | None) -> float:
+    return np.nan if end is None else float(forward(experiment, end, method(experiment).task.domain())["o"][0])
 
 
-def learned_to_add(add_runs: int = ADD_RUNS, tick: Tick | None = None) -> Claim:
+def learned_to_add(found: LabelsAndReward) -> Claim:
     """ "It has learned to add": inside of the digits that it saw, and outside."""
-    found = {}
-    for name in ("add", "sub"):
-        experiment = shipped(name)
-        outside = method(experiment).task.extrapolation()
-        assert outside is not None
-        records = list(runs(experiment, add_runs, tick))
-        far = [float(errors(experiment, record.final, outside).mean()) for record in records]
-        found[name] = (sum(solved(experiment, record.final) for record in records), float(np.median(far)))
-    inside = all(count == add_runs for count, _ in found.values())
-    far_right = all(error < 0.5 for _, error in found.values())
-    verdict: Verdict = (
-        "true" if inside and far_right else "false" if not any(c for c, _ in found.values()) else "partly"
-    )
-    (add, add_far), (sub, sub_far) = found["add"], found["sub"]
+    add, sub = found["add"], found["sub"]
+    solved = [entry.row.solved / entry.row.runs for entry in (add, sub)]
+    far = [entry.outside for entry in (add, sub) if entry.outside is not None]
+    everywhere = min(solved) == 1 and all(error.value < 0.5 for error in far)
+    verdict: Verdict = "true" if everywhere else "partly" if max(solved) > 0 else "false"
+    low, high = method(add.experiment).task.outside or ("", "")
     measured = text(
         "claims.learned.measured",
-        runs=add_runs,
-        add=add,
-        sub=sub,
-        add_far=f"{add_far:.2g}",
-        sub_far=f"{sub_far:.3g}",
+        runs=f"{add.row.runs:,}",
+        low=low,
+        high=high,
+        add=f"{add.row.solved:,}",
+        add_rate=_percent(add.row.rate),
+        sub=f"{sub.row.solved:,}",
+        sub_rate=_percent(sub.row.rate),
+        **dict(zip(("add_far", "sub_far"), map(_number, far), strict=True)),
     )
     return Claim(text("claims.learned.claim"), verdict, measured, "glassgrad watch sub --ask '30 - 12'")
 
 
-def claims(add_runs: int = ADD_RUNS, knob_runs: int = KNOB_RUNS, tick: Tick | None = None) -> tuple[Claim, ...]:
-    """All four, measured now."""
+def _percent(share: Interval) -> Text:
+    value, low, high = (f"{100 * part:.1f}" for part in share)
+    return text("claims.percent", value=value, low=low, high=high)
+
+
+def _number(interval: Interval) -> str:
+    value, low, high = map(short, interval)
+    return f"{value} [{low}, {high}]"
+
+
+def claims(found: LabelsAndReward, runs: int = RUNS, tick: Tick | None = None) -> tuple[Claim, ...]:
+    """All four, measured now; the last from the runs of a comparison of labels and reward."""
     return (
-        weights_approach_one(add_runs, tick),
+        weights_approach_one(runs, tick),
         reward_is_reinforcement(),
-        knob_reaches(knob_runs, tick),
-        learned_to_add(add_runs, tick),
+        knob_reaches(runs, tick),
+        learned_to_add(found),
     )

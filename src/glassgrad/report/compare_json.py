@@ -11,10 +11,16 @@ from glassgrad.why import Why
 
 def compare_json(comparison: Comparison, causes: tuple[Why, ...] | None = None) -> list[dict[str, Any]]:
     """One object an experiment; what is not finite, or does not apply, is None."""
-    found = [_row(row) for row in comparison.rows]
+    found = [row_json(row) for row in comparison.rows]
     for row, why in zip(found, causes or (), strict=bool(causes)):
-        row["why"] = [cause.to_json() for cause in why.causes]
-    return [{key: _plain(value) for key, value in row.items()} for row in found]
+        row["why"] = plain([cause.to_json() for cause in why.causes])
+    return found
+
+
+def row_json(row: Row) -> dict[str, Any]:
+    """One row."""
+    found: dict[str, Any] = plain(_row(row))
+    return found
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -58,12 +64,12 @@ def _camp(camp: Camp) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """As JSON has it: None for what is not finite. (That of a watched run would load PyTorch first.)"""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Text):
         return value._asdict()
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+        return {key: plain(inner) for key, inner in value.items()}
+    return [plain(inner) for inner in value] if isinstance(value, list) else value

@@ -1,17 +1,20 @@
-"""The demo as lines of text: add by labels, subtract, the kinds of feedback, the knob, what was checked."""
+"""The demo as lines of text: add by labels, subtract, kinds of feedback, labels against reward, the knob, the check."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from glassgrad.equations import chain_of, plain_number
 from glassgrad.insight import answers
-from glassgrad.locale import language, say
+from glassgrad.locale import Text, language, say
 from glassgrad.network import gradient_name
 from glassgrad.report.claims import Claim, claims
 from glassgrad.report.feedback import Feedback, feedback
+from glassgrad.report.labels_and_reward import LabelsAndReward, experiments, labels_and_reward, reading
+from glassgrad.report.labels_text import picture, picture_legend, table_legend, table_lines
 from glassgrad.report.page import page
 from glassgrad.report.watch_text import Line, equation_lines, formulas, gradient_lines, is_of, place, worked_out
 from glassgrad.watched import Progress, Watch, watch
@@ -27,14 +30,16 @@ SHOWN: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("knob-fixed", "knob-fixed", {"seed": 1, "every": 5}),
 )
 """What the demo trains: a label, an experiment, its settings."""
+RUNS = 1000  # of each experiment, where the demo counts
 
 
 @dataclass(frozen=True)
 class Demo:
-    """The runs by label, the table of feedbacks, the claims with their verdicts."""
+    """The runs by label, the table of feedbacks, labels against reward, the claims with their verdicts."""
 
     watches: Mapping[str, Watch]
     table: Sequence[Feedback]
+    labels: LabelsAndReward
     claims: Sequence[Claim]
 
     @property
@@ -48,13 +53,14 @@ class Demo:
 
     def to_html(self) -> str:
         """The lesson as one offline page."""
-        return page(list(self.watches.values()), self.table, self.claims)
+        return page(list(self.watches.values()), self.table, self.claims, self.labels)
 
 
-def demo(*, progress: Progress | None = None, tell: Callable[[str], None] | None = None) -> Demo:
-    """Train what ships, try four sentences on many runs, and give the lesson; about a minute.
+def demo(*, runs: int = RUNS, progress: Progress | None = None, tell: Callable[[str], None] | None = None) -> Demo:
+    """Train what ships, hold labels against reward, try four sentences on many runs, and give the lesson.
 
-    progress: called now and then with (step, steps). tell: called with a line of text before each part.
+    About a minute. runs: how many of each experiment where the demo counts. progress: called now and then with
+    (done, all). tell: called with a line of text before each part.
 
     Example:
         import glassgrad as gg
@@ -65,8 +71,10 @@ def demo(*, progress: Progress | None = None, tell: Callable[[str], None] | None
     for i, (label, name, settings) in enumerate(SHOWN):
         say_so(say("demo.training", name=name, number=i + 1, count=len(SHOWN)))
         watches[label] = watch(name, progress=progress, **settings)
+    say_so(say("demo.comparing", count=f"{runs * len(experiments()):,}"))
+    compared = labels_and_reward(runs, progress=progress)
     say_so(say("demo.claims"))
-    return Demo(watches, feedback(), claims(tick=progress))
+    return Demo(watches, feedback(), compared, claims(compared, runs, progress))
 
 
 def demo_lines(demo: Demo) -> Iterator[Line]:
@@ -74,9 +82,14 @@ def demo_lines(demo: Demo) -> Iterator[Line]:
     yield from _add(demo)
     yield from _subtract(demo)
     yield from _kinds(demo)
+    yield from _labels(demo)
     yield from _knob(demo)
     yield from _claims(demo)
     yield from _checked(demo)
+
+
+def _said(pair: Text) -> str:
+    return str(getattr(pair, language()))
 
 
 def _heading(number: int, key: str) -> Iterator[Line]:
@@ -115,6 +128,7 @@ def _add(demo: Demo) -> Iterator[Line]:
     yield "answer", _answers(run, ((5, 3), (12, 30), (0, 0)))
     yield "", ""
     yield from _claim(demo.claims[0])
+    yield "dim", "  " + say("claims.brackets")
     linear = demo.watches["add-linear"].record.final
     weights = ", ".join(f"{value:.4f}" for value in np.ravel(linear["W1"]))
     yield "", say("demo.linear", weights=weights, bias=f"{linear['b1'][0]:.4f}")
@@ -153,18 +167,43 @@ def _kinds(demo: Demo) -> Iterator[Line]:
     yield "", say("demo.kinds_what")
     for row in demo.table:
         yield "", ""
-        yield "answer", f"  {getattr(row.name, language())}  ({row.experiment})"
+        yield "answer", f"  {_said(row.name)}  ({row.experiment})"
         yield "", f"    dL/do = {row.arrives}"
         at = f"({row.question}, o = {row.output:.4f}, t = {row.truth:g})"
         yield "", f"          = {row.substituted} = {plain_number(row.value)}    {at}"
-        yield "dim", f"    {getattr(row.reading, language())}"
-        yield "dim", f"    {say('demo.must_know', what=getattr(row.knows, language()))}"
+        yield "dim", f"    {_said(row.reading)}"
+        yield "dim", f"    {say('demo.must_know', what=_said(row.knows))}"
     yield "", ""
     yield from _claim(demo.claims[1])
 
 
+def _labels(demo: Demo) -> Iterator[Line]:
+    found = demo.labels
+    yield from _heading(4, "demo.labels")
+    count, runs = len(found.entries), found.comparison.asked
+    yield "", say("demo.labels_what", runs=f"{runs:,}", count=f"{count * runs:,}", seconds=f"{found.seconds:.2g}")
+    yield "", ""
+    for style, line in zip(_styles("step"), table_lines(found), strict=False):
+        yield style, line
+    yield "", ""
+    yield "dim", table_legend(found)
+    yield "", ""
+    for style, line in zip(_styles("dim"), picture(found), strict=False):
+        yield style, line
+    yield "dim", picture_legend(found)
+    yield "", ""
+    yield "", _said(reading(found))
+    yield "dim", say("demo.labels_more")
+
+
+def _styles(first: str) -> Iterator[str]:
+    """The style of a heading, and of what stands below it."""
+    yield first
+    yield from repeat("")
+
+
 def _knob(demo: Demo) -> Iterator[Line]:
-    yield from _heading(4, "demo.knob")
+    yield from _heading(5, "demo.knob")
     yield "", say("demo.knob_what")
     for label in ("knob", "knob-up", "knob-fixed"):
         run = demo.watches[label]
@@ -187,13 +226,13 @@ def _claim(claim: Claim) -> Iterator[Line]:
     style = {"true": "good", "false": "bad", "partly": "warning"}[claim.verdict]
     yield (
         style,
-        f"“{getattr(claim.claim, language())}”  {say('demo.verdict', verdict=say('claims.verdict_' + claim.verdict))}",
+        f"“{_said(claim.claim)}”  {say('demo.verdict', verdict=say('claims.verdict_' + claim.verdict))}",
     )
-    yield "", f"  {getattr(claim.measured, language())}"
+    yield "", f"  {_said(claim.measured)}"
 
 
 def _checked(demo: Demo) -> Iterator[Line]:
-    yield from _heading(5, "demo.checked")
+    yield from _heading(6, "demo.checked")
     numbers = sum(run.check.numbers for run in demo.watches.values())
     worst = max(demo.watches.values(), key=lambda run: run.check.largest_difference)
     yield (

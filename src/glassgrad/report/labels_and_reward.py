@@ -1,48 +1,105 @@
 """Labels against reward: the same tasks learned by three kinds of feedback, and what each of them needs and reaches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.comparison import Comparison, Row, Train, compare, one_run
+from glassgrad.comparison import Comparison, Row, Train, compare, failed_last
+from glassgrad.draws import Floats
+from glassgrad.ends import ends
 from glassgrad.experiment import Experiment
+from glassgrad.formula.latex import latex
 from glassgrad.formula.text import show
 from glassgrad.insight import errors
-from glassgrad.locale import Text, language, say, text
+from glassgrad.locale import Text, text
 from glassgrad.method import method
-from glassgrad.report.compare_json import compare_json
+from glassgrad.report.compare_json import plain, row_json
 from glassgrad.report.compare_text import short
 from glassgrad.report.feedback import arriving
 from glassgrad.runs import Progress
-from glassgrad.tables.experiments import EXPERIMENTS, shipped
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from glassgrad.statistics import Interval, median
+from glassgrad.tables.experiments import shipped
+from glassgrad.task import Task
 
 TASKS = ("add", "sub", "both")
 KINDS = {"": "add", "-through-reward": "add-through-reward", "-reinforce": "add-reinforce"}
 """The ending of an experiment's name, and the experiment that stands for its kind of feedback."""
-OUTSIDE = 5  # runs that are also asked far outside of what they trained on
+OBSERVED = KINDS["-reinforce"]
+OUTSIDE, OUTSIDE_OBSERVED = 1000, 200  # runs that are also asked far outside; by REINFORCE, which takes longer
+
+
+class Half(NamedTuple):
+    """Where the middle half of the runs lies."""
+
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
 class Entry:
     """One task by one kind of feedback.
 
-    arrives: dL/do. knows: what must be known. samples: how many questions were drawn in a run. outside: the median,
-    over a few runs, of the mean error on questions from a range far outside of training.
+    kind: the experiment that stands for the kind. arrives, latex: dL/do. knows: what must be known.
+    samples: how many questions were drawn in a run. inside, outside: the median over runs of their mean error, on the
+    questions of training and far outside of them (None where there is no outside), and where half of the runs lie.
+    asked_outside: how many runs were asked far outside.
     """
 
     task: str
-    feedback: Text
+    kind: str
     arrives: str
-    knows: Text
+    latex: str
     experiment: Experiment
     samples: int
-    outside: float | None
     row: Row
+    inside_half: Half
+    outside: Interval | None
+    outside_half: Half | None
+    asked_outside: int
+
+    @property
+    def feedback(self) -> Text:
+        return text(f"feedback.{self.kind}.name")
+
+    @property
+    def knows(self) -> Text:
+        return text(f"feedback.{self.kind}.knows")
+
+    @property
+    def short(self) -> Text:
+        """The kind of feedback in a word or two."""
+        return text(f"labels.short.{self.kind}")
+
+    @property
+    def inside(self) -> Interval:
+        return self.row.median_error
+
+    def to_json(self) -> dict[str, Any]:
+        """The row of the comparison, with what its feedback needs, and what it reaches outside."""
+        more: dict[str, Any] = plain(
+            {
+                "task": self.task,
+                "truth": method(self.experiment).task.truth,
+                "kind": self.kind,
+                "feedback": self.feedback,
+                "short": self.short,
+                "arrives": self.arrives,
+                "latex": self.latex,
+                "knows": self.knows,
+                "samples": self.samples,
+                "steps": self.experiment.steps,
+                "error_half": list(self.inside_half),
+                "error_outside": self.outside and self.outside.value,
+                "error_outside_low": self.outside and self.outside.low,
+                "error_outside_high": self.outside and self.outside.high,
+                "error_outside_half": self.outside_half and list(self.outside_half),
+                "runs_outside": self.asked_outside,
+            }
+        )
+        return row_json(self.row) | more
 
 
 @dataclass(frozen=True)
@@ -54,36 +111,26 @@ class LabelsAndReward:
 
     def to_json(self) -> list[dict[str, Any]]:
         """The rows of the comparison, each with what its feedback needs."""
-        return [
-            {
-                **row,
-                "task": entry.task,
-                "feedback": entry.feedback._asdict(),
-                "arrives": entry.arrives,
-                "knows": entry.knows._asdict(),
-                "samples": entry.samples,
-                "steps": entry.experiment.steps,
-                "error_outside": entry.outside,
-            }
-            for row, entry in zip(compare_json(self.comparison), self.entries, strict=True)
-        ]
+        return [entry.to_json() for entry in self.entries]
+
+    def __getitem__(self, name: str) -> Entry:
+        """The entry of one experiment."""
+        return next(entry for entry in self.entries if entry.experiment.name == name)
+
+    @property
+    def seconds(self) -> float:
+        """How long all runs took to train."""
+        return sum(entry.row.seconds for entry in self.entries)
 
 
 def experiments() -> list[Experiment]:
-    """Each task by each kind of feedback; what does not ship has the settings of its kind, and its task's network.
+    """Each task by each kind of feedback.
 
     Example:
         >>> [experiment.name for experiment in experiments()][-3:]
         ['both', 'both-through-reward', 'both-reinforce']
     """
-    return [_experiment(task, ending) for task in TASKS for ending in KINDS]
-
-
-def _experiment(task: str, ending: str) -> Experiment:
-    name = task + ending
-    if name in EXPERIMENTS:
-        return shipped(name)
-    return shipped(KINDS[ending]).change(name=name, task=task, network=shipped(task).network)
+    return [shipped(task + ending) for task in TASKS for ending in KINDS]
 
 
 def labels_and_reward(
@@ -97,83 +144,80 @@ def labels_and_reward(
 
 def _entry(found: Comparison, place: int, task: str, kind: str) -> Entry:
     experiment, runs = found.contenders[place].experiment, found.runs[place]
+    tree = arriving(method(experiment))
+    seeds = [int(seed) for seed in runs.seeds[: OUTSIDE_OBSERVED if kind == OBSERVED else OUTSIDE]]
+    outside = far(experiment, seeds)
     return Entry(
         task,
-        text(f"feedback.{kind}.name"),
-        show(arriving(method(experiment))),
-        text(f"feedback.{kind}.knows"),
+        kind,
+        show(tree),
+        latex(tree),
         experiment,
         experiment.samples * (experiment.steps if experiment.fresh else 1),
-        _outside(experiment, [int(seed) for seed in runs.seeds[:OUTSIDE]]),
         found.rows[place],
+        _half(failed_last(runs)),
+        None if outside is None else median(outside, found.level, seed=0),
+        None if outside is None else _half(outside),
+        0 if outside is None else len(seeds),
     )
 
 
-def _outside(experiment: Experiment, seeds: Sequence[int]) -> float | None:
-    """The median of the mean errors far outside; None where there is no outside."""
-    task, found = method(experiment).task, []
-    for seed in seeds:
-        asked = task.extrapolation(seed)
-        if asked is None:
-            return None
-        record = one_run(experiment.change(seed=seed))
-        found.append(errors(experiment, record.final, asked).mean() if record.status == "finished" else np.inf)
-    middle = float(np.median(found))
-    return middle if np.isfinite(middle) else None
+def far(experiment: Experiment, seeds: Sequence[int]) -> Floats | None:
+    """Each run's mean error far outside of what it trained on, inf if it diverged; None where there is no outside."""
+    task = method(experiment).task
+    if task.outside is None:
+        return None
+    return np.array(
+        [
+            np.inf if end is None else errors(experiment, end, _asked(task, seed)).mean()
+            for seed, end in zip(seeds, ends(experiment, seeds), strict=True)
+        ]
+    )
 
 
-def labels_and_reward_parts(found: LabelsAndReward) -> "Iterator[RenderableType]":
-    """What `glassgrad compare labels-and-reward` prints: what each kind needs, then what it reaches."""
-    from rich.text import Text as Styled
-
-    from glassgrad.report.compare_text import title
-
-    yield Styled(title(found.comparison), style="bold")
-    for entry in {entry.arrives: entry for entry in found.entries}.values():
-        yield ""
-        yield Styled(_said(entry.feedback), style="bold cyan")
-        yield f"  dL/do = {entry.arrives}"
-        yield Styled("  " + say("labels.knows", what=_said(entry.knows)), style="dim")
-    yield ""
-    yield _table(found)
-    yield ""
-    yield Styled(say("labels.legend", runs=OUTSIDE), style="dim")
+@lru_cache(maxsize=len(KINDS) * OUTSIDE)
+def _asked(task: Task, seed: int) -> Floats:
+    """A run's questions from far outside: the same, by whichever feedback its task is learned."""
+    questions = task.extrapolation(seed)
+    assert questions is not None
+    return questions
 
 
-def _said(pair: Text) -> str:
-    return str(getattr(pair, language()))
+def _half(sample: Floats) -> Half:
+    low, high = np.quantile(sample, [0.25, 0.75], method="inverted_cdf")
+    return Half(float(low), float(high))
 
 
-def _table(found: LabelsAndReward) -> "RenderableType":
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold cyan")
-    table.add_column("", overflow="fold", ratio=1)
-    for key in ("rate", "inside", "outside", "steps", "samples", "seconds"):
-        table.add_column(say(f"labels.{key}"), justify="right", no_wrap=True)
-    for entry in found.entries:
-        rate, low, high = (f"{100 * share:.1f}" for share in entry.row.rate)
-        outside = "–" if entry.outside is None else short(entry.outside)
-        table.add_row(
-            entry.experiment.name,
-            f"{rate} [{low}, {high}]",
-            short(entry.row.median_error.value),
-            outside,
-            f"{entry.experiment.steps:,}",
-            f"{entry.samples:,}",
-            short(entry.row.seconds),
-        )
-    return table
+def ranges(found: LabelsAndReward) -> tuple[str, str]:
+    """Which numbers are inside of training, and which outside: 0..9 and 10..1000."""
+    task = method(found.entries[0].experiment).task
+    inside, outside = task.draws[0], task.outside or ("", "")
+    return f"{inside.low:g}..{inside.high:g}", f"{outside[0]}..{outside[1]}"
 
 
-def labels_and_reward_text(found: LabelsAndReward, width: int = 80) -> str:
-    """The same as plain text."""
-    import io
+def asked_outside(found: LabelsAndReward) -> Text:
+    """How many runs were asked far outside."""
+    observed = {entry.asked_outside for entry in found.entries if entry.kind == OBSERVED}
+    others = {entry.asked_outside for entry in found.entries if entry.kind != OBSERVED}
+    return text("labels.asked", runs=f"{max(others, default=0):,}", observed=f"{max(observed, default=0):,}")
 
-    from rich.console import Console
 
-    stream = io.StringIO()
-    console = Console(file=stream, width=width, highlight=False, color_system=None)
-    for part in labels_and_reward_parts(found):
-        console.print(part)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+def reading(found: LabelsAndReward) -> Text:
+    """What the whole table says, in words and numbers."""
+    entries, (inside, outside) = found.entries, ranges(found)
+    first, last = found[TASKS[0]], found[TASKS[0] + "-reinforce"]
+    return text(
+        "labels.reading",
+        labels=f"{first.samples:,}",
+        observed=f"{last.samples:,}",
+        inside=inside,
+        outside=outside,
+        **_between("in", [entry.inside for entry in entries]),
+        **_between("out", [entry.outside for entry in entries]),
+        **_between("both", [entry.outside for entry in entries if entry.task == "both"]),
+    )
+
+
+def _between(name: str, all_: Sequence[Interval | None]) -> dict[str, str]:
+    values = [one.value for one in all_ if one is not None]
+    return {f"{name}_low": short(min(values)), f"{name}_high": short(max(values))}

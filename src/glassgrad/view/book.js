@@ -4,6 +4,7 @@
 import { watchChapter } from "./chapter.js";
 import { claimsChapter } from "./claims.js";
 import { feedbackChapter } from "./feedback.js";
+import { labelsChapter } from "./labels.js";
 import { startChapter } from "./start.js";
 import { pick, say } from "./words.js";
 
@@ -13,8 +14,10 @@ import { pick, say } from "./words.js";
  * @returns {any[]}
  */
 export function chaptersOf(report) {
-  const more = ["feedback", "claims"]
-    .filter((id) => report[id]?.length)
+  const there = { feedback: report.feedback, labels: report.labels?.rows, claims: report.claims };
+  const more = Object.entries(there)
+    .filter(([, rows]) => rows?.length)
+    .map(([id]) => id)
     .map((id) => ({ id, titleOf: () => say(`${id}-title`) }));
   const all = [...watchesOf(report.watches), ...more].map((chapter, index) => ({
     ...chapter,
@@ -58,14 +61,21 @@ export function find(chapters, id) {
  */
 export function drawChapter(report, chapters, current, index, narrow, go) {
   if (current.watch) return watchChapter(current, index, narrow, go);
-  return { element: stillChapter(report, chapters, current), sections: [], update: () => {} };
+  return { element: stillChapter(report, chapters, current, narrow), sections: [], update: () => {} };
 }
 
-/** A chapter without a slider. @param {any} report @param {any[]} chapters @param {any} current */
-function stillChapter(report, chapters, current) {
+/**
+ * A chapter without a slider.
+ * @param {any} report
+ * @param {any[]} chapters
+ * @param {any} current
+ * @param {boolean} narrow
+ */
+function stillChapter(report, chapters, current, narrow) {
   const chapterOf = (/** @type {string} */ name) =>
     chapters.find((chapter) => chapter.watch?.experiment.name === name)?.id ?? null;
   if (current.id === "feedback") return feedbackChapter(current, report.feedback, chapterOf);
+  if (current.id === "labels") return labelsChapter(current, report.labels, narrow, chapterOf);
   if (current.id === "claims") return claimsChapter(current, report.claims);
   return startChapter(chapters.slice(1));
 }

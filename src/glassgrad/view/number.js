@@ -40,6 +40,23 @@ export function short(value) {
   return value === null || value === undefined ? NOT_FINITE : String(Number(fixed(value)));
 }
 
+/**
+ * In two digits, as tables of many runs have them: 0.0031, 4.0, 510.
+ * @param {number | null | undefined} value
+ * @returns {string}
+ */
+export function two(value) {
+  if (value === null || value === undefined) return NOT_FINITE;
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-4 || size >= 1e4)) return value.toExponential(1).replace("+", "");
+  return size < 10 ? value.toPrecision(2) : whole(Math.round(value));
+}
+
+/** A share in percent, with one decimal, without the sign: 95.0. @param {number} share */
+export function percent(share) {
+  return (100 * share).toFixed(1);
+}
+
 /** Whole numbers with separators: 1,000. @param {number} value @returns {string} */
 export function whole(value) {
   return value.toLocaleString("en");
