@@ -6,6 +6,7 @@ run.step(1).equation("dz2")        an equation: symbolic, with its numbers, its 
 run.check.passed                   held against PyTorch
 gg.compare("add", "sub", runs=1000)  how often each of them is solved, with intervals
 gg.estimators(mu=6.3, sigma=1.5)   estimators of the policy gradient beside the exact one
+gg.judge("knob")                   what it learns from, which objective it climbs, what will become of it
 gg.export("knob", to="torch")      the plain script of an experiment
 gg.rl.play(run, "glassgrad/Add-v0")  the network as an agent, in an environment for Gymnasium
 """
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from glassgrad.experiment import Experiment
     from glassgrad.exports import export
     from glassgrad.formula import derivative, latex, parse, show
+    from glassgrad.judged import Judgement, judge
     from glassgrad.locale import set_language
     from glassgrad.record import Record
     from glassgrad.report.demo import demo
@@ -39,6 +41,8 @@ _HOMES = {
     "Estimates": "estimated",
     "estimators": "estimated",
     "Experiment": "experiment",
+    "Judgement": "judged",
+    "judge": "judged",
     "demo": "report.demo",
     "export": "exports",
     "derivative": "formula",
@@ -61,6 +65,7 @@ __all__ = [
     "ExperimentError",
     "FormulaError",
     "GlassgradError",
+    "Judgement",
     "Record",
     "Watch",
     "compare",
@@ -68,6 +73,7 @@ __all__ = [
     "derivative",
     "estimators",
     "export",
+    "judge",
     "latex",
     "list",
     "parse",

@@ -10,9 +10,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Purpose = Literal["noise", "uniform", "dropout", "minibatch", "extrapolation", "estimators"]
+Purpose = Literal["noise", "uniform", "dropout", "minibatch", "extrapolation", "estimators", "judge"]
 _PURPOSES: dict[Purpose, int] = {
     "noise": 1, "uniform": 2, "dropout": 3, "minibatch": 4, "extrapolation": 5, "estimators": 6,
+    "judge": 7,
 }  # fmt: skip
 
 Floats = NDArray[np.float64]

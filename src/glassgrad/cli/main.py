@@ -78,6 +78,7 @@ def build() -> typer.Typer:
     app.command("compare", help=say("cli.compare"))(with_settings(_described(compare)))
     estimating = with_settings(_described(estimators), without=("samples",))
     app.command("estimators", help=say("cli.estimators"))(estimating)
+    app.command("judge", help=say("cli.judge"))(with_settings(_described(judge)))
     app.command("list", help=say("cli.list"))(_described(list_))
     app.command("export", help=say("cli.export"))(with_settings(_described(export)))
     return app
@@ -196,6 +197,21 @@ def estimators(
         out=out,
         settings=settings,
     )
+
+
+def judge(
+    name: Name,
+    judge_runs: Annotated[int | None, typer.Option("--runs", metavar="N", show_default=False)] = None,
+    format: Format = "text",
+    plot: Annotated[str | None, typer.Option("--plot", metavar="FILE.png|.svg|.html", show_default=False)] = None,
+    out: Out = None,
+    *,
+    settings: dict[str, Any],
+) -> None:
+    """What a training learns from, and what will become of it."""
+    from glassgrad.cli.judge import run
+
+    run(name, runs=judge_runs, form=format, plot=plot, out=out, settings=settings)
 
 
 def list_(
