@@ -69,7 +69,7 @@ def landscape(profile: Profile) -> Landscape:
         >>> from glassgrad.rl.judge_profile import Axis
         >>> o = np.linspace(-3, 3, 61) + 0.01
         >>> found = landscape(Profile(Axis(-np.inf, np.inf, -3, 3), o, (o - o**3)[None]))
-        >>> [(round(point.at, 2), point.kind) for point in found.points]
+        >>> [(round(point.at, 2) + 0.0, point.kind) for point in found.points]
         [(-1.0, 'attracts'), (0.0, 'repels'), (1.0, 'attracts')]
     """
     finite = np.isfinite(profile.mean)

@@ -57,7 +57,7 @@ def climbed(profile: Profile, kinks: Floats) -> Climbed:
         >>> o, at = np.linspace(0.1, 0.9, 9), lambda o: 5 - 3/o
         >>> found = climbed(Profile(Axis(0, 1, 0, 1), o, at(o)[None], at=at), np.empty(0))
         >>> found.pieces[0].formula, f"{found.value[-1] - found.value[0]:.6f}", found.unbounded(Axis(0, 1, 0, 1))
-        ('5*o - 3*log(o)', '-2.591674', (0.0,))
+        ('5*o - 3*log(o)', '-2.591674', (0,))
     """
     drawn = profile.drawn
     if len(drawn.o) < 2:
