@@ -46,8 +46,8 @@ def expected(tree: Tree, values: Mapping[str, float]) -> float:
 
     Example:
         >>> from glassgrad.formula.parser import parse
-        >>> f"{expected(parse('abs(noise)'), {}):.10f}", expected(parse("[uniform < 0.3]"), {})
-        ('0.7978845608', 0.29999999999999993)
+        >>> f"{expected(parse('abs(noise)'), {}):.10f}", f"{expected(parse('[uniform < 0.3]'), {}):.10f}"
+        ('0.7978845608', '0.3000000000')
     """
     tree = without_stop(tree)
     (name,) = (name for name in CHANCE if name in symbols(tree)) if set(CHANCE) & set(symbols(tree)) else (None,)

@@ -18,7 +18,7 @@ WINDOW = 10.0  # an axis without ends is drawn this far to each side of the want
 FAR = (1e2, 1e3, 1e4)  # and it is looked at so many windows away, too
 NEAR_END, NOT_SO_NEAR = 12.0, 3.0  # an axis with two ends is drawn as sigmoid(s) for |s| up to this
 RANGE = np.concatenate([np.linspace(-100, 100, 2001), np.linspace(-5, 5, 2001), [-1e9, 1e9]])
-CLOSE = 25  # outputs around the wanted one, where answers scatter
+CLOSE = 3  # one in so many more lies close to the wanted one, where answers scatter
 DECILES = np.arange(1, 10) / 10
 AROUND = (-4.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0)  # in standard deviations of the answers
 FLAT = 1e-9  # a smaller share of the largest update away from the ends is none
@@ -53,7 +53,7 @@ class Axis:
         width = self.right - self.left
         below = [self.left - times * width for times in FAR if far and not np.isfinite(self.low)]
         above = [self.right + times * width for times in FAR if far and not np.isfinite(self.high)]
-        close = list(np.linspace(self.near[0], self.near[-1], CLOSE)) if self.near and far else []
+        close = list(np.linspace(self.near[0], self.near[-1], count // CLOSE)) if self.near and far else []
         return np.unique([*below, *np.linspace(self.left, self.right, count), *close, *self.spread(), *above])
 
     def spread(self) -> Floats:
