@@ -5,6 +5,7 @@ precision: the C library's, lane by lane.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from llvmlite import ir
 
@@ -64,25 +65,40 @@ def whole(kind: ir.Type, value: int) -> ir.Constant:
     return ir.Constant(kind, value)
 
 
+ROUNDING = 1.5 * 2**23
 EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
 LOG = (7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
        2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1)  # fmt: skip
-TANH = (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
 
 
 def exp(x: Vector) -> Vector:
     """e**x = 2**n * e**r, |r| <= log(2)/2; 0 where that is below the normal range."""
     if not x.code.form.single:
         return x.library("exp")
-    at, kind = x.code.at, bits_of(x)
     y = x.like(88.8).where(x.compare(">", 88.8), x.like(-87.3).where(x.compare("<", -87.3), x))
-    n = (y * 1.44269504 + 0.5).intrinsic("floor")
-    r = y - n * 0.693359375 - n * -2.12194440e-4
-    found = polynomial(r, EXP) * r * r + r + 1
-    raised = at.add(at.bitcast(found.ir, kind), at.shl(at.fptosi(n.ir, kind), whole(kind, 23)))  # times 2**n
-    found = Vector(x.code, at.bitcast(raised, x.ir.type))
+    r, power = parts_of_exp(y)
+    found = raised(polynomial(r, EXP) * r * r + r + 1, power)
     found = x.like(0).where(x.compare("<", -87.3), found.where(x.compare("<", 88.722839), x.like(float("inf"))))
     return found.where(x.compare("==", x), x)
+
+
+def parts_of_exp(y: Vector) -> tuple[Vector, Any]:
+    """r and n with e**y = 2**n * e**r, |r| <= log(2)/2; n as what it adds to the bits of a number.
+
+    1.5*2**23 added to a number rounds it to a whole one, which stands in the last bits.
+    """
+    at, kind = y.code.at, bits_of(y)
+    with y.code.in_order():
+        shifted = y * 1.44269504 + ROUNDING
+        n = shifted - ROUNDING
+        r = y - n * 0.693359375 - n * -2.12194440e-4
+    return r, at.shl(at.bitcast(shifted.ir, kind), whole(kind, 23))
+
+
+def raised(x: Vector, power: Any) -> Vector:
+    """x * 2**n, for a power of `parts_of_exp`; x near 1."""
+    at = x.code.at
+    return Vector(x.code, at.bitcast(at.add(at.bitcast(x.ir, bits_of(x)), power), x.ir.type))
 
 
 def log(x: Vector) -> Vector:
@@ -120,20 +136,27 @@ def log1p(e: Vector) -> Vector:
 
 
 def tanh(x: Vector) -> Vector:
-    """(e**2x - 1)/(e**2x + 1); near 0 a polynomial."""
+    """m/(m + 2), m = e**2|x| - 1 = 2**n (e**r - 1) + (2**n - 1), with the sign of x; from 10 on it is 1."""
     if not x.code.form.single:
         return x.library("tanh")
-    a, z = absolute(x), x * x
-    near = polynomial(z, TANH) * z * x + x
-    far = 1 - 2 / (exp(a + a) + 1)
-    far = far.where(x.compare(">", 0), (-far).where(x.compare("<", 0), x))
-    return near.where(a.compare("<", 0.625), far)
+    a = absolute(x)
+    r, power = parts_of_exp(x.like(20).where(a.compare(">", 10), a + a))
+    scale = raised(x.like(1).spread(), power)
+    m = (polynomial(r, EXP) * (r * r) + r) * scale + (scale - 1)
+    with x.code.quick():
+        return (m / (m + 2)).intrinsic("copysign", x)
 
 
 def sigmoid(x: Vector) -> Vector:
-    """1/(1 + e**-x), stable at both ends."""
-    e = exp(-absolute(x))
-    return x.like(1).where(x.compare(">=", 0), e) / (e + 1)
+    """1/(1 + e**-x), made of e**-|x|, so that nothing overflows; from -87.3 down it is e**-87.3, about 1e-38."""
+    if not x.code.form.single:
+        e = (-absolute(x)).library("exp")
+        return x.like(1).where(x.compare(">=", 0), e) / (e + 1)
+    a = absolute(x)
+    r, power = parts_of_exp(x.like(-87.3).where(a.compare(">", 87.3), -a))
+    e = (polynomial(r, EXP) * (r * r) + r + 1) * raised(x.like(1).spread(), power)
+    with x.code.quick():
+        return x.like(1).where(x.compare(">=", 0), e) / (e + 1)
 
 
 def softplus(x: Vector) -> Vector:

@@ -8,7 +8,7 @@ from glassgrad.engines.compiled.denormals import flushing
 from glassgrad.engines.compiled.layout import Table
 from glassgrad.engines.compiled.moments import TOGETHER, MomentsBody
 from glassgrad.engines.compiled.training import COLUMNS, Training
-from glassgrad.engines.compiled.vector import INDEX, Code
+from glassgrad.engines.compiled.vector import INDEX, Code, Vector
 from glassgrad.engines.compiled.words import Cell, Word, leave, loop, repeat, word
 
 
@@ -129,17 +129,35 @@ class Groups(Training):
         place = code.at.gep(table.address("out"), [(run * COLUMNS + 3).ir], source_etype=ir.DoubleType())
         code.at.store(code.at.fptoui(code.at.load(place, typ=ir.DoubleType()), INDEX), diverged)
         with code.at.if_then(code.at.icmp_unsigned("==", code.at.load(diverged, typ=INDEX), ir.Constant(INDEX, 0))):
-            last = (Word(code, code["mark"]) + 1).compare("==", table.number("marked"))
-            code.call("judge", code["TABLE"], word(code, 0).ir, code.at.zext(last, INDEX), q)
+            wanted = self.wanted(code, table, run)
+            with code.at.if_then(wanted):
+                last = (Word(code, code["mark"]) + 1).compare("==", table.number("marked"))
+                code.call("judge", code["TABLE"], word(code, 0).ir, code.at.zext(last, INDEX), q)
             most = code.load(table.address("OUT"), 1, 1)
-            fine = (most * most).intrinsic("fabs").compare("<", float("inf"))
+            fine = code.at.select(wanted, self.is_finite(code, most * most), self.is_finite(code, self.total(code, q)))
             with code.at.if_then(code.at.not_(fine), likely=False):
                 code.at.store(self.went_wrong(code, table, q), diverged)
-            self.note(code, table, run, Word(code, code.at.load(diverged, typ=INDEX)), after, solved)
+            with code.at.if_then(code.at.or_(wanted, code.at.not_(fine))):
+                self.note(code, table, run, Word(code, code.at.load(diverged, typ=INDEX)), after, solved)
         gone = Word(code, code.at.load(diverged, typ=INDEX)).compare("!=", 0)
         with code.at.if_then(code.at.or_(gone, table.number("whole").compare("==", 0))):
             code.call("renewed", code["TABLE"], code["k"])
         code.close()
+
+    def wanted(self, code: Code, table: Table, run: Word) -> Any:
+        """Whether a run's errors tell anything new: it was not solved so far, its curve is kept, or this is the end."""
+        place = code.at.gep(table.address("out"), [(run * COLUMNS + 2).ir], source_etype=ir.DoubleType())
+        unsolved = code.at.fcmp_ordered("==", code.at.load(place, typ=ir.DoubleType()), ir.DoubleType()(0.0))
+        last = (Word(code, code["mark"]) + 1).compare("==", table.number("marked"))
+        return code.at.or_(code.at.or_(unsolved, last), run.compare("<", table.number("traced")))
+
+    def total(self, code: Code, q: Any) -> Vector:
+        """Finite if all learned numbers are."""
+        parts = [code.load(q, i) * 0.0 for i in range(0, self.body.slots, self.form.lanes)]
+        return sum(parts[1:], parts[0]).total()
+
+    def is_finite(self, code: Code, value: Vector) -> Any:
+        return value.intrinsic("fabs").compare("<", float("inf"))
 
     def went_wrong(self, code: Code, table: Table, q: Any) -> Any:
         """The step at which a run was not finite; its errors there; its numbers become 0."""

@@ -90,7 +90,7 @@ class _Blocks:
         self.of, self.seeds, self.progress, self.threads = of, seeds, progress, threads
         self.stop = np.zeros(1, np.int8)
         self.tables: dict[int, tuple[NDArray[np.float64], NDArray[Any]]] = {}
-        self.size = 1
+        self.size = 4
         self.lock = threading.Lock()
 
     def run(self) -> tuple[list[NDArray[np.float64]], list[NDArray[Any]]]:
@@ -100,7 +100,8 @@ class _Blocks:
             try:
                 while first < len(self.seeds) or waiting:
                     while first < len(self.seeds) and len(waiting) < 2 * self.threads:
-                        block = self.seeds[first : first + self.size]
+                        share = -(-(len(self.seeds) - first) // self.threads)  # so that all threads end together
+                        block = self.seeds[first : first + min(self.size, share)]
                         waiting[pool.submit(self.block, first, block)] = len(block)
                         first += len(block)
                     finished, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)

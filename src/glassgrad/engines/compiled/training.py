@@ -345,11 +345,14 @@ class Training:
         )
 
     def look(self, code: Code, table: Table, mark: Cell, now: Word, solved: Cell) -> None:
-        """Errors at a mark."""
-        code.call("judge", code["TABLE"], (now - 1).ir, word(code, 0).ir, table.address("P"))
-        self.trace(code, table, Word(code, code["run"]), mark.get())
-        with code.at.if_then(code.at.and_(self.is_solved(code, table), solved.get().compare("==", 0))):
-            solved.set(now)
+        """Errors at a mark, as long as they tell anything new."""
+        run = Word(code, code["run"])
+        first, traced = solved.get().compare("==", 0), run.compare("<", table.number("traced"))
+        with code.at.if_then(code.at.or_(first, traced)):
+            code.call("judge", code["TABLE"], (now - 1).ir, word(code, 0).ir, table.address("P"))
+            self.trace(code, table, run, mark.get())
+            with code.at.if_then(code.at.and_(self.is_solved(code, table), first)):
+                solved.set(now)
         mark.set(mark.get() + 1)
 
     def trace(self, code: Code, table: Table, run: Word, mark: Word) -> None:

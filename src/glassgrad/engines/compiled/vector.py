@@ -161,16 +161,16 @@ class Code:
     @contextmanager
     def in_order(self) -> Iterator[None]:
         """Sums that follow are made as they are written: LLVM would put several short chains into one long one."""
-        self.flags = ("contract", "nsz", "arcp", "afn")
+        before, self.flags = self.flags, ("contract", "nsz", "arcp", "afn")
         yield
-        self.flags = FAST
+        self.flags = before
 
     @contextmanager
     def quick(self) -> Iterator[None]:
         """What follows need not tell infinity from NaN: division by an estimate and a step of Newton's method."""
-        self.flags = (*FAST, "ninf")
+        before, self.flags = self.flags, (*FAST, "ninf")
         yield
-        self.flags = FAST
+        self.flags = before
 
     def call(self, name: str, *arguments: Any) -> Any:
         """Call a function of the module."""
