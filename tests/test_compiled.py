@@ -106,9 +106,9 @@ def test_both_twisters_are_those_of_the_host(seed: int) -> None:
 def test_noise_is_that_of_the_host(precision: str, furthest: float) -> None:
     def write(module: ir.Module, form: Form) -> None:
         code = Code(module, form, "noise", ("step", "KEY", "OUT"))
+        philox = streams.Philox(code, Words(code, code["KEY"], 32), 0)
         with loop(code, 4096, step=form.lanes) as q:
-            key = Words(code, code["KEY"], 32)
-            words = streams.words_of(code, key, 0, (Word(code, code["step"]), q, 0, 0))
+            words = philox.words((Word(code, code["step"]), q, 0, 0))
             code.store(code["OUT"], q.ir, normal(code, *words))
         code.close()
 

@@ -6,15 +6,18 @@ Setting up a run on the host costs more than training it; here it is a few micro
 
 from typing import Any
 
+from llvmlite import binding as llvm
 from llvmlite import ir
 
 from glassgrad.engines.compiled.arithmetic import whole
-from glassgrad.engines.compiled.vector import Code, Form, Vector
+from glassgrad.engines.compiled.vector import INDEX, POINTER, Code, Form, Vector
 from glassgrad.engines.compiled.words import Cell, Word, Words, leave, loop, repeat
 
 WORDS = 624
 NEXT, RENEWED = 2 * WORDS, 2 * WORDS + 1
 TWISTER = 2 * WORDS + 2  # length of the array
+LANES = 16  # words at a time
+WIDE = llvm.get_host_cpu_features().get("avx512f", False)  # whether the processor can write some lanes side by side
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
 
@@ -111,6 +114,8 @@ def integers(module: ir.Module, form: Form) -> None:
         leave(code, done.get().compare(">=", count), end)
         with code.at.if_then(state[NEXT].compare(">=", WORDS)):
             code.call("renew", code["TWISTER"])
+        if WIDE:
+            _many_integers(code, (mask, largest), count, done)
         place = state[NEXT].to(64)
         last = (place + count - done.get()).least(WORDS)
         with loop(code, last, place) as i:
@@ -122,30 +127,57 @@ def integers(module: ir.Module, form: Form) -> None:
     code.close()
 
 
-def philox(code: Code, counter: list[Any], key: list[Any]) -> tuple[Any, Any]:
-    """Ten rounds of Philox4x32 on vectors of words: the first two words."""
-    at, kind = code.at, counter[0].type
-    for _ in range(10):
-        (high0, low0), (high1, low1) = (_product(code, counter[2 * i], MULTIPLIERS[i]) for i in range(2))
-        counter = [at.xor(at.xor(high1, counter[1]), key[0]), low1, at.xor(at.xor(high0, counter[3]), key[1]), low0]
-        key = [at.add(part, whole(kind, weyl)) for part, weyl in zip(key, WEYL, strict=True)]
-    return counter[0], counter[1]
+def _many_integers(code: Code, bounds: tuple[Word, Word], count: Word, done: Cell) -> None:
+    """The same with sixteen words at a time, of which those that are small enough are written side by side."""
+    at, state = code.at, Words(code, code["TWISTER"], 32)
+    kind = ir.VectorType(ir.IntType(32), LANES)
+    mask, largest = (_same(code, kind, bound) for bound in bounds)
+    signature = ir.FunctionType(ir.VoidType(), [kind, POINTER, ir.VectorType(ir.IntType(1), LANES)])
+    write = ir.Function(at.module, signature, "llvm.masked.compressstore.v16i32")
+    with repeat(code) as (_, end):
+        place = state[NEXT].to(64)
+        leave(code, place.compare(">", WORDS - LANES), end)
+        leave(code, (done.get() + LANES).compare(">", count), end)
+        values = at.and_(code.words(code["TWISTER"], (place + WORDS).ir, LANES), mask)
+        small = at.icmp_unsigned("<=", values, largest)
+        at.call(write, [values, at.gep(code["OUT"], [done.get().ir], source_etype=ir.IntType(32)), small])
+        bits = at.bitcast(small, ir.IntType(LANES))
+        done.set(done.get() + Word(code, at.zext(at.ctpop(bits), INDEX)))
+        state[NEXT] = place + LANES
 
 
-def _product(code: Code, part: Any, factor: int) -> tuple[Any, Any]:
-    """The upper and the lower 32 bits of a product."""
-    kind, wide = part.type, ir.VectorType(ir.IntType(64), part.type.count)
-    product = code.at.mul(code.at.zext(part, wide), whole(wide, factor))
-    return code.at.trunc(code.at.lshr(product, whole(wide, 32)), kind), code.at.trunc(product, kind)
+class Philox:
+    """Ten rounds of Philox4x32 on vectors of words, for one purpose; to be made outside of the loop that draws.
 
+    Each word lies in 64 bits, of which the upper half may hold anything: so products need no unpacking.
+    """
 
-def words_of(code: Code, key: Words, purpose: int, counter: tuple[Word | int, Word, Word | int, Word | int]) -> Any:
-    """The first two words for a vector of samples: counter (step, first sample, layer, unit); key: two words each."""
-    kind = ir.VectorType(ir.IntType(32), code.form.lanes)
-    ramp = ir.Constant(kind, [ir.Constant(kind.element, lane) for lane in range(kind.count)])
-    step, sample, layer, unit = (_same(code, kind, part) for part in counter)
-    keys = [_same(code, kind, key[2 * purpose + i]) for i in range(2)]
-    return philox(code, [step, code.at.add(sample, ramp), layer, unit], keys)
+    def __init__(self, code: Code, key: Words, purpose: int) -> None:
+        """key: two words a purpose."""
+        self.code = code
+        self.kind = ir.VectorType(ir.IntType(32), code.form.lanes)
+        self.wide = ir.VectorType(INDEX, code.form.lanes)
+        starts = [key[2 * purpose + i].to(64) for i in range(2)]
+        self.keys = [
+            [_same(code, self.wide, start + round * weyl) for start, weyl in zip(starts, WEYL, strict=True)]
+            for round in range(10)
+        ]
+
+    def words(self, counter: tuple[Word | int, Word, Word | int, Word | int]) -> tuple[Any, Any]:
+        """The first two words for a vector of samples: counter (step, first sample, layer, unit)."""
+        at, wide = self.code.at, self.wide
+        ramp = ir.Constant(wide, [ir.Constant(INDEX, lane) for lane in range(wide.count)])
+        words = [_same(self.code, wide, part) for part in counter]
+        words[1] = at.add(words[1], ramp)
+        for keys in self.keys:
+            first, second = (
+                at.mul(at.and_(word, whole(wide, 0xFFFFFFFF)), whole(wide, factor))
+                for word, factor in zip(words[::2], MULTIPLIERS, strict=True)
+            )
+            upper = [at.lshr(product, whole(wide, 32)) for product in (second, first)]
+            mixed = [at.xor(at.xor(part, old), key) for part, old, key in zip(upper, words[1::2], keys, strict=True)]
+            words = [mixed[0], second, mixed[1], first]
+        return at.trunc(words[0], self.kind), at.trunc(words[1], self.kind)
 
 
 def _same(code: Code, kind: Any, value: Word | int) -> Any:
@@ -153,5 +185,5 @@ def _same(code: Code, kind: Any, value: Word | int) -> Any:
     if isinstance(value, int):
         return whole(kind, value)
     nothing = ir.Constant(kind, ir.Undefined)
-    first = code.at.insert_element(nothing, value.to(32).ir, ir.Constant(kind.element, 0))
-    return code.at.shuffle_vector(first, nothing, whole(kind, 0))
+    first = code.at.insert_element(nothing, value.to(kind.element.width).ir, ir.Constant(ir.IntType(32), 0))
+    return code.at.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None))

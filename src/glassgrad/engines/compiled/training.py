@@ -12,7 +12,7 @@ from glassgrad.engines.compiled.body import Body
 from glassgrad.engines.compiled.denormals import flushing
 from glassgrad.engines.compiled.layout import PLACES, Table
 from glassgrad.engines.compiled.noise import normal
-from glassgrad.engines.compiled.streams import torch_uniform, twisters, words_of
+from glassgrad.engines.compiled.streams import Philox, torch_uniform, twisters
 from glassgrad.engines.compiled.vector import INDEX, Code, Vector
 from glassgrad.engines.compiled.words import Cell, Word, Words, leave, loop, repeat, word
 from glassgrad.task import Task
@@ -181,8 +181,9 @@ class Training:
         """shuffle(TABLE, pass): the order of one pass through the samples, by a random word each (the upper half)."""
         code, table = self.function("shuffle", "pass")
         order, count, keys = table.of("order", 64), table.number("samples"), table.of("key", 32)
+        philox = Philox(code, keys, MINIBATCH)
         with loop(code, count, step=self.form.lanes) as i:
-            first, _ = words_of(code, keys, MINIBATCH, (Word(code, code["pass"]), i, 0, 0))
+            first, _ = philox.words((Word(code, code["pass"]), i, 0, 0))
             for lane in range(self.form.lanes):
                 part = Word(code, code.at.extract_element(first, ir.Constant(ir.IntType(32), lane))).to(64)
                 order[i + lane] = (part << 32) | (i + lane)
@@ -222,24 +223,24 @@ class Training:
         """chance(TABLE, step, count): noise, uniform numbers and dropout of a step."""
         code, table = self.function("chance", "step", "count")
         step, keys, lanes = Word(code, code["step"]), table.of("key", 32), self.form.lanes
-        reads = self.body.reads
-        with loop(code, Word(code, code["count"]), step=lanes) as q:
-            if "noise" in reads:
-                code.store(table.address("NOISE"), q.ir, normal(code, *words_of(code, keys, NOISE, (step, q, 0, 0))))
-            if "uniform" in reads:
-                first, _ = words_of(code, keys, UNIFORM, (step, q, 0, 0))
-                code.store(table.address("UNIFORM"), q.ir, _fraction(code, first))
+        for name, purpose in (("noise", NOISE), ("uniform", UNIFORM)):
+            if name in self.body.reads:
+                philox = Philox(code, keys, purpose)
+                with loop(code, Word(code, code["count"]), step=lanes) as q:
+                    words = philox.words((step, q, 0, 0))
+                    drawn = normal(code, *words) if name == "noise" else _fraction(code, words[0])
+                    code.store(table.address(name.upper()), q.ir, drawn)
         if self.experiment.dropout:
             self.dropout(code, table, step, keys)
         code.close()
 
     def dropout(self, code: Code, table: Table, step: Word, keys: Words) -> None:
         least, keep, room = table.number("dropped"), code.load(table.address("keep"), 0, 1), table.number("room")
-        row = 0
+        row, philox = 0, Philox(code, keys, DROPOUT)
         for layer in self.body.net.layers[:-1]:
             for unit in self.body.net.units(layer):
                 with loop(code, Word(code, code["count"]), step=self.form.lanes) as q:
-                    first, _ = words_of(code, keys, DROPOUT, (step, q, layer, unit))
+                    first, _ = philox.words((step, q, layer, unit))
                     wide = code.at.zext(first, ir.VectorType(INDEX, self.form.lanes))
                     limit = _every(code, least, self.form.lanes)
                     kept = code.at.icmp_unsigned(">=", wide, limit)
