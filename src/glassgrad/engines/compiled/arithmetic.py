@@ -141,20 +141,21 @@ def tanh(x: Vector) -> Vector:
         return x.library("tanh")
     a = absolute(x)
     r, power = parts_of_exp(x.like(20).where(a.compare(">", 10), a + a))
-    scale = raised(x.like(1).spread(), power)
+    scale = raised(x.like(1), power)
     m = (polynomial(r, EXP) * (r * r) + r) * scale + (scale - 1)
     with x.code.quick():
         return (m / (m + 2)).intrinsic("copysign", x)
 
 
 def sigmoid(x: Vector) -> Vector:
-    """1/(1 + e**-x), made of e**-|x|, so that nothing overflows; from -87.3 down it is e**-87.3, about 1e-38."""
+    """1/(1 + e**-x), made of e**-|x|, so that nothing overflows; below -87.3 it is 0."""
     if not x.code.form.single:
         e = (-absolute(x)).library("exp")
         return x.like(1).where(x.compare(">=", 0), e) / (e + 1)
     a = absolute(x)
-    r, power = parts_of_exp(x.like(-87.3).where(a.compare(">", 87.3), -a))
-    e = (polynomial(r, EXP) * (r * r) + r + 1) * raised(x.like(1).spread(), power)
+    far = a.compare(">", 87.3)
+    r, power = parts_of_exp(x.like(-87.3).where(far, -a))
+    e = x.like(0).where(far, (polynomial(r, EXP) * (r * r) + r + 1) * raised(x.like(1), power))
     with x.code.quick():
         return x.like(1).where(x.compare(">=", 0), e) / (e + 1)
 

@@ -159,8 +159,8 @@ class Philox:
         self.wide = ir.VectorType(INDEX, code.form.lanes)
         starts = [key[2 * purpose + i].to(64) for i in range(2)]
         self.keys = [
-            [_same(code, self.wide, start + round * weyl) for start, weyl in zip(starts, WEYL, strict=True)]
-            for round in range(10)
+            [_same(code, self.wide, start + i * weyl) for start, weyl in zip(starts, WEYL, strict=True)]
+            for i in range(10)
         ]
 
     def words(self, counter: tuple[Word | int, Word, Word | int, Word | int]) -> tuple[Any, Any]:
