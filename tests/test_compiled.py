@@ -264,6 +264,11 @@ def test_a_run_that_diverges_is_a_result_and_the_others_go_on() -> None:
     assert np.isfinite(found.mean_error[~falling]).all()
 
 
+def test_a_uniform_number_is_below_one_in_single_precision() -> None:
+    """These runs drew one that is rounded to 1, and took a choice of probability 0."""
+    assert not train_many(shipped("choose"), [126, 753, 1963]).diverged_at.any()
+
+
 def test_ctrl_c_keeps_what_is_finished() -> None:
     def interrupt(done: int, runs: int) -> None:
         if done:

@@ -167,3 +167,9 @@ def test_dropout_keeps_the_mean(p: float) -> None:
 def test_dropout_differs_between_steps_layers_and_seeds() -> None:
     masks = [dropout_mask(seed, step, 50, layer, 4, 0.5) for seed in (0, 1) for step in (1, 2) for layer in (1, 2)]
     assert len({mask.tobytes() for mask in masks}) == 8
+
+
+def test_a_uniform_number_is_below_one_in_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else `uniform < o` fails once in 33 million draws where o is 1, and log(1 - o) is infinite."""
+    monkeypatch.setattr(draws, "_words", lambda *_: (np.full((1, 1, 1), 2**32 - 1, np.uint32),) * 4)
+    assert np.float32(uniforms(0, "uniform", np.array([1]), 1).item()) < 1

@@ -73,14 +73,14 @@ def _words(
 def uniforms(
     seed: int, purpose: Purpose, steps: NDArray[np.int64], samples: int, layer: int = 0, units: int = 1
 ) -> Floats:
-    """Numbers u with 0 <= u < 1, of shape (steps, samples, units).
+    """Numbers u with 0 <= u <= 1 - 2**-24, of shape (steps, samples, units): below 1 in single precision, too.
 
     Example:
         >>> uniforms(0, "uniform", np.array([1]), 3).shape
         (1, 3, 1)
     """
     word = _words(seed, purpose, steps, samples, layer, units)[0]
-    return word.astype(np.float64) / 2.0**32
+    return np.minimum(word.astype(np.float64) / 2.0**32, 1 - 2.0**-24)
 
 
 def normals(
