@@ -386,11 +386,7 @@ def _product(numbers: list[int]) -> int:
 
 def _fraction(code: Code, words: Any) -> Vector:
     """words/2**32, rounded once, and below 1: an answer of probability 1 is always the one that is chosen."""
-    double = ir.VectorType(ir.DoubleType(), words.type.count)
-    scale = ir.Constant(double, [ir.Constant(ir.DoubleType(), 2.0**-32)] * words.type.count)
-    found = code.at.fmul(code.at.uitofp(words, double), scale)
-    single = ir.VectorType(code.form.kind, words.type.count)
-    drawn = Vector(code, code.at.fptrunc(found, single) if code.form.single else found)
+    drawn = Vector(code, code.at.uitofp(words, ir.VectorType(code.form.kind, words.type.count))) * 2.0**-32
     return smaller(drawn, code.number(1 - 2.0**-24, drawn.width))
 
 
