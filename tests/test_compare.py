@@ -353,6 +353,20 @@ def test_one_line_a_run(rates: Comparison, tmp_path: Path) -> None:
     assert {len(column) for column in table.values()} == {1200}
 
 
+def test_parquet_has_the_same_rows_with_their_types(rates: Comparison, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    file = str(tmp_path / "runs.parquet")
+    rates.to_parquet(file)
+    table = parquet.read_table(file)
+    assert {field.name: str(field.type) for field in table.schema} == {
+        "name": "string", "seed": "uint32", "mean_error": "float", "max_error": "float", "solved": "bool",
+        "solved_at": "int32", "diverged_at": "int32", "dead": "int16",
+    }  # fmt: skip
+    for name, column in exported.columns(rates).items():
+        np.testing.assert_array_equal(table[name].to_numpy(), np.asarray(column, table[name].to_numpy().dtype))
+
+
 def test_parquet_without_pyarrow_is_refused(rates: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ExperimentError, match="pip install pyarrow"):
