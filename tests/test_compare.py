@@ -376,7 +376,7 @@ def test_parquet_without_pyarrow_is_refused(rates: Comparison, monkeypatch: pyte
 # Labels against reward: every number of the table, against runs that are trained and judged anew.
 
 RUNS, STEPS = 5, 30
-SEEN = {"": (1000, 1000), "-through-reward": (30, 300), "-reinforce": (3000, 3000)}
+SEEN = {"": (1000, 1000), "-through-reward": (30, 300), "-reinforce": (2400, 2400)}
 """By the ending of an experiment's name: how many questions a run of 30 steps draws, and how many one of `both`."""
 
 

@@ -157,7 +157,7 @@ def test_every_optimizer_agrees(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(OBJECTIVES) - {"mse"}))
 def test_every_objective_agrees(name: str) -> None:
     settings: dict[str, Any] = {"reward": None}
-    if name in ("reward", "log_output", "reinforce", "reinforce_baseline"):
+    if name in ("reward", "log_output") or name.startswith("reinforce"):
         settings = {"reward": "distance"}
     if name == "log_output":
         settings["output_activation"] = "softplus"
@@ -300,7 +300,9 @@ def every_row() -> dict[str, Experiment]:
         "objective reward": {"reward": "distance"},
         "objective log_output": {"reward": "distance", "output_activation": "softplus"},
         "objective reinforce": judged,
+        "objective reinforce_constant": judged,
         "objective reinforce_baseline": judged,
+        "objective reinforce_leave_one_out": judged,
         "policy pathwise": {"reward": "square", "objective": "reward"},
         "policy gaussian": judged,
         "policy bernoulli": chosen,

@@ -328,6 +328,7 @@ def test_own_formulas_work_like_those_that_ship() -> None:
     own = method(
         shipped("add-reinforce").change(
             activation="z*sigmoid(z)",
+            schedule="constant",
             policy="a = stop(o + 0.5*noise); logp = -(a - o)**2/(2*0.5**2)",
             reward="-abs(a - t)",
             objective="-stop(reward)*logp",

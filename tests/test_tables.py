@@ -68,6 +68,8 @@ def tied_others() -> list[Tied]:
          lambda at: -at["reward"].detach() * torch.log(at["o"])),
         ("objective", OBJECTIVES["reinforce"], "logp", {"reward": reward, "logp": logp},
          lambda at: -at["reward"].detach() * at["logp"]),
+        ("objective", OBJECTIVES["reinforce_constant"], "logp", {"reward": reward, "logp": logp},
+         lambda at: -(at["reward"] + 1).detach() * at["logp"]),
         ("regulariser", REGULARISERS["l1"], "w", {"w": grid}, lambda at: 0.001 * at["w"].abs()),
         ("regulariser", REGULARISERS["l2"], "w", {"w": grid}, lambda at: 0.001 * at["w"].square()),
     )  # fmt: skip
@@ -113,7 +115,8 @@ def test_every_row_is_tied() -> None:
     tied = {name.partition("(")[0] for name in TIED}
     rows = {f"{kind} {name}" for kind, rows in ROWS.items() for name in rows}
     elsewhere = {f"{kind} {name}" for kind in ("policy", "optimizer", "schedule") for name in ROWS[kind]}
-    assert rows - tied - elsewhere == {"objective reinforce_baseline"}  # lines with a state: below
+    below = {"objective reinforce_baseline", "objective reinforce_leave_one_out"}  # they read more than one sample
+    assert rows - tied - elsewhere == below
 
 
 def test_the_baseline_is_the_running_mean_of_the_rewards_before() -> None:
@@ -128,6 +131,15 @@ def test_the_baseline_is_the_running_mean_of_the_rewards_before() -> None:
         assert known["objective"] == pytest.approx(-(reward - baseline) * logp, rel=1e-14)
         baseline = 0.9 * baseline + 0.1 * float(reward.mean())
         assert known[program.latest["baseline"]] == pytest.approx(baseline, rel=1e-14)
+
+
+def test_the_baseline_of_an_answer_is_the_mean_of_the_others() -> None:
+    given: dict[str, Level] = {"reward": "sample", "logp": "sample"}
+    program = read_lines(OBJECTIVES["reinforce_leave_one_out"].formula, given, "objective")
+    reward, logp = np.random.default_rng(0).normal(size=(2, 5))
+    known = run_lines(program.lines, {"reward": reward, "logp": logp}, evaluate)
+    wanted = [-(reward[i] - np.delete(reward, i).mean()) * logp[i] for i in range(5)]
+    assert known["objective"] == pytest.approx(wanted, rel=1e-14)
 
 
 @pytest.mark.parametrize("name", ["log_output", "reinforce"])

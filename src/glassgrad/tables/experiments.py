@@ -21,8 +21,8 @@ _THROUGH: dict[str, Any] = {
     "fresh": True, "samples": 1, "reward": "distance", "objective": "reward", "optimizer": "adam(lr=0.01)",
 }  # fmt: skip
 _REINFORCE: dict[str, Any] = {
-    "fresh": True, "samples": 100, "steps": 3000, "policy": "gaussian(sigma=0.5)", "reward": "distance",
-    "objective": "reinforce_baseline(decay=0.9)", "optimizer": "adam(lr=0.01)",
+    "fresh": True, "samples": 80, "steps": 3000, "policy": "gaussian(sigma=0.5)", "reward": "distance",
+    "objective": "reinforce_baseline(decay=0.9)", "optimizer": "adam(lr=0.06)", "schedule": "cosine",
 }  # fmt: skip
 _KNOB: dict[str, Any] = {
     "task": "knob", "network": (1, 1), "output_activation": "sigmoid", "reward": "closeness", "samples": 1,
@@ -57,12 +57,13 @@ EXPERIMENTS = {
                            **_THROUGH | {"samples": 10, "steps": 5000}),
                 Text("addition and subtraction in one network, through the derivative of the reward",
                      "对奖励的公式求导，一个网络同时学加法和减法")),
-        Shipped(Experiment("both-reinforce", task="both", network=(3, 8, 1), **_REINFORCE),
+        Shipped(Experiment("both-reinforce", task="both", network=(3, 8, 1),
+                           **_REINFORCE | {"optimizer": "adam(lr=0.025)"}),
                 Text("addition and subtraction in one network, from observed rewards (REINFORCE)",
                      "只看得到奖励的数值，一个网络同时学加法和减法（REINFORCE）")),
         Shipped(Experiment("choose", task="choose", network=(3, 8, 1), output_activation="sigmoid",
-                           samples=100, fresh=True, steps=2000, policy="bernoulli", reward="right",
-                           objective="reinforce_baseline(decay=0.9)", optimizer="adam(lr=0.01)"),
+                           samples=48, fresh=True, steps=1000, policy="bernoulli", reward="right",
+                           objective="reinforce_baseline(decay=0.9)", optimizer="adam(lr=0.03)", schedule="cosine"),
                 Text("choose + or -, by right or wrong alone", "选 + 还是选 -，只知道对错")),
     )
 }  # fmt: skip

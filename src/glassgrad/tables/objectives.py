@@ -22,11 +22,19 @@ OBJECTIVES = table(
     Row("reinforce", "-stop(reward)*logp",
         Text("makes answers likelier in proportion to their reward", "奖励越大，越提高该回答的概率"),
         "Williams 1992"),
+    Row("reinforce_constant", "-stop(reward - baseline)*logp",
+        Text("makes answers likelier if they did better than a fixed number",
+             "得到的奖励比一个固定的数高，该回答的概率就提高"),
+        "Williams 1992, section 3", {"baseline": -1.0}),
     Row("reinforce_baseline",
         "state baseline = 0; objective = -stop(reward - baseline)*logp; "
         "baseline = decay*baseline + (1 - decay)*mean(reward)",
         Text("makes answers likelier if they did better than usual: the running mean of past rewards",
              "比往常好的回答，概率会提高；“往常”是过去奖励的滑动平均"),
         "Williams 1992, section 3", {"decay": 0.9}, bounds={"decay": (0.0, 1.0)}),
+    Row("reinforce_leave_one_out", "-stop(reward - others(reward))*logp",
+        Text("makes answers likelier if they did better than the mean of all other answers of the step",
+             "比同一步里其他回答的平均水平好的回答，概率会提高"),
+        "Kool, van Hoof & Welling 2019"),
 )  # fmt: skip
 """By name: mse, mae, huber, reward, …; each a formula, or lines that assign `objective`."""
