@@ -22,7 +22,8 @@ _THROUGH: dict[str, Any] = {
 }  # fmt: skip
 _REINFORCE: dict[str, Any] = {
     "fresh": True, "samples": 80, "steps": 3000, "policy": "gaussian(sigma=0.5)", "reward": "distance",
-    "objective": "reinforce_baseline(decay=0.9)", "optimizer": "adam(lr=0.06)", "schedule": "cosine",
+    "objective": "reinforce_baseline(decay=0.9)", "optimizer": "adam(lr=0.06)",
+    "schedule": "warmup_cosine(warmup=300)",
 }  # fmt: skip
 _KNOB: dict[str, Any] = {
     "task": "knob", "network": (1, 1), "output_activation": "sigmoid", "reward": "closeness", "samples": 1,
