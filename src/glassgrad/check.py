@@ -138,7 +138,7 @@ def check_results(experiment: Experiment, steps: Iterable[Step]) -> Check:
 
     Every sample of the batch is compared; a number that differs between samples counts once. Formulas that these steps
     do not show well (their terms cancel) are looked at again in short runs of the same experiment with other seeds and
-    one sample; what is not seen there either stays unchecked.
+    one sample (or one group); what is not seen there either stays unchecked.
     """
     result, plant = Check(experiment.precision), None
     for step in steps:
@@ -147,7 +147,7 @@ def check_results(experiment: Experiment, steps: Iterable[Step]) -> Check:
     for seed in PROBES:
         if not result.unchecked:
             break
-        probe = experiment.change(seed=seed, steps=3, samples=1, batch=None)
+        probe = experiment.change(seed=seed, steps=3, samples=experiment.group, batch=None)
         seen = Check(experiment.precision)
         record = train(probe)
         for number in range(1, record.steps + 1):
@@ -177,6 +177,8 @@ def check_step(result: Check, evaluated: Evaluated) -> None:
         name = quantity.name
         clear = known(quantity.line, values, theirs, result.precision)
         result.add(quantity.family, name, moment.step, values[name], theirs[name], evaluated.scales[name], clear)
+    for name in evaluated.of.olds.values():
+        result.add(name, name, moment.step, values[name], theirs[name], evaluated.scales[name])
     if moment.updated:
         check_update(result, evaluated, their_update)
 
