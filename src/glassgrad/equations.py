@@ -354,9 +354,9 @@ def _spread(tree: Tree, values: Mapping[str, Any], index: int, group: int) -> st
     inner = tree.arguments[0]
     count = max((np.size(values[name]) for name in symbols(inner) if name in values), default=1)
     first = index - index % group
-    read = range(first, first + group) if tree.function in GROUPED else range(count)
+    read = list(range(first, first + group) if tree.function in GROUPED else range(count))
     if tree.function == "group_others":
-        read = [k for k in read if k != index]
+        read.remove(index)
     terms = [_shown(inner, values, k) for k in read[:3]]
     dots = ["…"] if len(read) > 3 else []
     if tree.function in ("mean", "group_mean", "group_others"):

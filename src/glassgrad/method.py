@@ -108,6 +108,11 @@ class Method:
     olds: Mapping[Tree, str] = field(default_factory=dict)
 
     @property
+    def in_groups(self) -> bool:
+        """Whether a line reads the answers to one question."""
+        return _grouped(self.program) is not None
+
+    @property
     def collected(self) -> tuple[Line, ...]:
         """What is worked out when data is collected: the program's lines, then the value of each old(…)."""
         levels: dict[str, Level] = {line.name: line.level for line in self.program.lines}
@@ -214,7 +219,8 @@ def _olds(
     if experiment.passes == 1:
         return {}
     numbers = (name for row in pieces.values() for name in row.numbers)
-    return named_parts(program.lines, "old", (*given, *numbers, *program.states, *(line.name for line in program.lines)))
+    lines = (line.name for line in program.lines)
+    return named_parts(program.lines, "old", (*given, *numbers, *program.states, *lines))
 
 
 def _check_groups(program: Program, group: int | None) -> None:
@@ -223,12 +229,17 @@ def _check_groups(program: Program, group: int | None) -> None:
     Raises:
         ExperimentError: there is one, or none.
     """
-    every = (part for line in program.lines for part in walk(line.tree) if is_aggregate(part))
-    found = next((part.function for part in every if isinstance(part, Apply) and part.function in GROUPED), None)
+    found = _grouped(program)
     if found is not None and group is None:
         raise ExperimentError("experiment.group_optimizer", name=found, plain=found.removeprefix("group_"))
     if found is not None and group == 1:
         raise ExperimentError("experiment.no_group", name=found)
+
+
+def _grouped(program: Program) -> str | None:
+    """The first function that reads the answers to one question, if there is one."""
+    every = (part for line in program.lines for part in walk(line.tree) if isinstance(part, Apply))
+    return next((part.function for part in every if part.function in GROUPED), None)
 
 
 def task_of(experiment: Experiment) -> Task:

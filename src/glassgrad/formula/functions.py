@@ -177,8 +177,9 @@ CUTS = (
         ("0",),
         r"\mathrm{{old}}\left({a}\right)",
         edge=Text(
-            "the value of a when the data was collected, the derivative 0; each step collects its own: stop(a)",
-            "收集数据时 a 的值，导数是 0；每一步都重新收集，所以等于 stop(a)",
+            "the value of a when the data was collected, the derivative 0; with passes = 1 each step collects its own: "
+            "stop(a)",
+            "收集数据时 a 的值，导数是 0；passes = 1 时每一步都重新收集，所以等于 stop(a)",
         ),
     ),
 )
@@ -226,7 +227,11 @@ AGGREGATES: dict[str, Aggregate] = {
         Aggregate("count", lambda B, a: B.count(a), "0", r"\mathrm{{count}}\left({a}\right)"),
         Aggregate("others", lambda B, a: B.others(a), "others(d)", r"\mathrm{{others}}\left({a}\right)", each=True),
         Aggregate(
-            "group_mean", lambda B, a: B.group_mean(a), "group_mean(d)", r"\mathrm{{mean}}_{{g}}\left({a}\right)", each=True
+            "group_mean",
+            lambda B, a: B.group_mean(a),
+            "group_mean(d)",
+            r"\mathrm{{mean}}_{{g}}\left({a}\right)",
+            each=True,
         ),
         Aggregate(
             "group_std",

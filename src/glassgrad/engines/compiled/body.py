@@ -5,11 +5,11 @@
     collect(n, real, stride, group, P, ST, X, T, C, NOISE, UNIFORM, OLD, H, ROOM)
     evaluation(n, stride, units, P, X, T, C, H, OUT, ROOM)
 
-n: samples, filled up to whole vectors; real: without the filling. stride: length of a row of X, KEEP and OLD. group: how
-many samples answer the same question. OLD: the value of each old(…), a row each, which `collect` writes. P, G: learned
-numbers and their gradient, each in its place. M: the optimizer's states, a row each. ST: the objective's states, then
-the mean reward. C: each sample's weight, 0 for the filling. H, HO: constants of the step. OUT: loss; mean and largest
-error and, if units is not 0, how many units stay 0.
+n: samples, filled up to whole vectors; real: without the filling. stride: length of a row of X, KEEP and OLD. group:
+how many samples answer the same question. OLD: the value of each old(…), a row each, which `collect` writes. P, G:
+learned numbers and their gradient, each in its place. M: the optimizer's states, a row each. ST: the objective's
+states, then the mean reward. C: each sample's weight, 0 for the filling. H, HO: constants of the step. OUT: loss; mean
+and largest error and, if units is not 0, how many units stay 0.
 
 Seeds, data and all numbers are arguments: only another structure is another kernel.
 """
@@ -30,8 +30,8 @@ from glassgrad.method import Method, method
 from glassgrad.network import gradient_name
 from glassgrad.steps import collecting, quantities
 
-STEP = ("n", "real", "stride", "group", "P", "G", "M", "ST", "X", "T", "C", "NOISE", "UNIFORM", "KEEP", "OLD", "H", "HO",
-        "OUT", "ROOM")  # fmt: skip
+STEP = ("n", "real", "stride", "group", "P", "G", "M", "ST", "X", "T", "C", "NOISE", "UNIFORM", "KEEP", "OLD", "H",
+        "HO", "OUT", "ROOM")  # fmt: skip
 COLLECT = ("n", "real", "stride", "group", "P", "ST", "X", "T", "C", "NOISE", "UNIFORM", "OLD", "H", "ROOM")
 EVALUATION = ("n", "stride", "units", "P", "X", "T", "C", "H", "OUT", "ROOM")
 Names = dict[str, Vector]

@@ -88,7 +88,9 @@ class Emitter:
             raise Unsupported(f"{name}()")
         if name == "/" and self.constants.holds(arguments[1]):  # a reciprocal once a step
             return self(arguments[0], names) * self(Apply("/", (Number(1.0), arguments[1])), names)
-        if name in GROUPED:  # left over where each answers alone, without chance: all answers to a question are the same
+        if (
+            name in GROUPED
+        ):  # left over where each answers alone, without chance: all answers to a question are the same
             alone = self(arguments[0], names)
             return alone.like(0) if name == "group_std" else alone
         first, *rest = (self(argument, names) for argument in arguments)

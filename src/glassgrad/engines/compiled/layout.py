@@ -29,7 +29,8 @@ ARRAYS = {
     "GX": "their inputs", "GT": "truth", "GC": "weights", "XT": "features", "XM": "and the largest of each",
 }  # fmt: skip
 NUMBERS = {
-    "samples": "of a run", "asked": "questions that are drawn", "group": "answers to each", "passes": "over the same data", "seen": "of a step", "room": "of a step, filled up", "steps": "of a run",
+    "samples": "of a run", "asked": "questions that are drawn", "group": "answers to each",
+    "passes": "over the same data", "seen": "of a step", "room": "of a step, filled up", "steps": "of a run",
     "dropped": "a unit is dropped where its word is below", "marked": "marks", "evaluated": "an evaluation's questions",
     "traced": "runs whose curve is kept", "recorded": "whether history is kept", "fixed_count": "given rows",
     "drawn_count": "numbers that are drawn", "constants": "in a row of H", "rates": "in a row of HO",

@@ -29,11 +29,9 @@ MADE_OF = {  # aggregates as means, in a loop each
 class Stage:
     """One loop: what it computes for each item, which means (or extremes) it makes of that, what then follows.
 
-    grouped: means over the answers to the same question; each item has its own, which later loops recall.
-
-    early: what has one value for the whole step and comes before the loop. recalled: items' values that an earlier
-    loop kept, or made. kept: those that a later loop will recall: computed once, so that `a == max(a)` holds. wanted: what the
-    loop has to hand out.
+    early: what has one value for the whole step and comes before the loop. grouped: means over the answers to the same
+    question, one for each item. recalled: items' values that an earlier loop kept, and such means. kept: those that a
+    later loop will recall: computed once, so that `a == max(a)` holds. wanted: what the loop has to hand out.
     """
 
     early: list[Line] = field(default_factory=list)

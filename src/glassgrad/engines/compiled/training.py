@@ -41,13 +41,11 @@ class Training:
     def write(self) -> None:
         """All functions; `runs` is the one to call."""
         twisters(self.body.module, self.form)
-        passes: tuple[Callable[[], None], ...] = ()
+        passes: tuple[Callable[[], None], ...] = (self.keep_old,) if self.body.olds else ()
         if self.experiment.batch:
             passes = (self.shuffle, self.minibatch)
         begin = (self.first_numbers, self.draw, self.gather, self.count, self.weigh, self.first_questions)
         each = (self.chance, self.remember, self.one_step, self.judge, self.train, self.runs)
-        if self.body.olds:
-            each = (self.keep_old, *each)
         for part in (*begin, *passes, *each):
             part()
 

@@ -142,7 +142,8 @@ class WideBody(Body):
     def hand_out(self, code: Code, name: str, q: Any, value: Vector) -> None:
         """What arrives at the last sum, with the sample's weight."""
         if name in self.olds:
-            return super().hand_out(code, name, q, value)
+            super().hand_out(code, name, q, value)
+            return
         code.store(
             code["ROOM"], self.cell(code, self.d_row[self.net.last], q), value.spread() * code.load(code["C"], q)
         )

@@ -2,6 +2,7 @@
 
 from contextvars import copy_context
 
+from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.exports.script.chance import chance_source
 from glassgrad.exports.script.data import constant, write_constant, write_questions
@@ -43,6 +44,9 @@ def torch_script(experiment: Experiment, *, every: int = 100, lang: Language | N
 
 
 def _script(experiment: Experiment, of: Method, every: int) -> str:
+    unwritten = next((name for name in ("group", "passes") if getattr(experiment, name) > 1), None)
+    if unwritten is not None:
+        raise ExperimentError("script.unwritten", setting=unwritten, value=getattr(experiment, unwritten))
     steps = Steps(of, experiment)
     data = of.task.data
     loop = Loop(of, experiment, steps, experiment.samples if data is None else len(data.inputs) - data.held_out)
