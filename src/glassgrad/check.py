@@ -4,8 +4,8 @@
 
 scale is the formula evaluated with the absolute value of every term, carried through forward pass and chain rule. A
 scale of 0 wants exactly 0, and a formula counts as checked only if it was seen where its value is large enough, beside
-its scale, to show an error of 0.05 %: a tenth, or in double precision a millionth. What was not is listed. It is a check,
-not a proof.
+its scale, to show an error of 0.05 %: a tenth, or in double precision a millionth. What was not is listed. It is a
+check, not a proof.
 """
 
 from collections.abc import Iterable, Mapping

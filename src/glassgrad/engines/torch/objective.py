@@ -93,7 +93,7 @@ class Objective:
     @torch.no_grad()
     def collect(self, o: Tensor, batch: Batch, step: int, states: Mapping[str, float]) -> Old:
         """The values of all old(…) at the step that collects the data."""
-        values, exact = self.given(o, batch, step, states)
+        values, exact = self.given(o.detach(), batch, step, states)
         for line in self.of.collected:
             self.line(line, values, exact)
         names = self.of.olds.values()
