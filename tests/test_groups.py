@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from glassgrad import compare
 from glassgrad.check import Check, check_results, check_step
 from glassgrad.draws import normals
 from glassgrad.engines.compiled import train_many, train_one
@@ -213,6 +214,30 @@ def test_an_answer_is_tried_once_and_shown_so() -> None:
     assert not method(REWARDED).olds
     choice = REWARDED.change(policy="bernoulli", output_activation="sigmoid", passes=3, objective="reinforce")
     assert str(method(choice).program.lines[0]) == "a = old([uniform < o])"
+
+
+def test_an_answer_that_nothing_keeps_is_noted() -> None:
+    choice = REWARDED.change(output_activation="sigmoid", passes=3, objective="-stop(reward)*logp")
+    for answer, noted in (("[uniform < o]", True), ("stop([uniform < o])", False), ("o + noise", False)):
+        of = method(choice.change(policy=f"a = {answer}; logp = where(a == 1, log(o), log(1 - o))"))
+        assert any("a = stop(…)" in note.en for note in of.notes) == noted
+    assert not any("a = stop(…)" in note.en for note in method(choice.change(policy="output", objective="mse")).notes)
+
+
+@pytest.mark.parametrize("to", ["toml", "json", "latex", "csv", "svg"])
+def test_it_can_be_exported(to: str) -> None:
+    text = export(REWARDED.change(objective=CLIPPED, passes=4, steps=5), to=to)
+    assert "old" in text or to == "csv"
+
+
+def test_settings_can_be_varied() -> None:
+    found = compare(REWARDED, vary=["group=2,8", "passes=1,4"], runs=2, steps=6)
+    assert [(one.experiment.group, one.experiment.passes) for one in found.contenders] == [
+        (2, 1),
+        (2, 4),
+        (8, 1),
+        (8, 4),
+    ]
 
 
 def test_old_values_have_names_that_are_free() -> None:

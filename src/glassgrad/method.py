@@ -122,6 +122,8 @@ class Method:
 
     def later(self, lines: tuple[Line, ...]) -> tuple[Line, ...]:
         """Lines of the program, or back from it, in which each old(…) is given by its name."""
+        if not self.olds:
+            return lines
         named = {old: Symbol(name) for old, name in self.olds.items()}
         return tuple(Line(line.name, replace_parts(line.tree, named.get), line.level) for line in lines)
 
@@ -479,11 +481,24 @@ def _fit(experiment: Experiment, found: Method) -> list[Text]:
                 last=float(np.max(truth)),
             )
         )
+    if experiment.passes > 1 and _tried_again(found):
+        notes.append(text("experiment.tried_again", passes=experiment.passes))
     if not found.backward:
         notes.append(text("experiment.no_path"))
     if "reward" in found.pieces and "reward" not in used:
         notes.append(text("experiment.reward_unused"))
     return notes
+
+
+def _tried_again(found: Method) -> bool:
+    """Whether an answer is sampled afresh at each pass: chance and the output of then decide it, and nothing keeps it.
+
+    Where the derivative passes through the answer (pathwise), that is as it should be.
+    """
+    answer, lines = found.program.latest["a"], found.later(found.program.lines)
+    sampled = bool({"noise", "uniform"} & reads(lines, answer)) and "o" in reads(lines, answer)
+    before = tuple(line for line in lines if line.name in reads(lines, answer))
+    return sampled and not any(line.name == "do" for line in adjoints(before, answer, {"o": "sample"}))
 
 
 def _finite_truth(task: Task) -> Floats:

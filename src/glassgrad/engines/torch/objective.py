@@ -48,6 +48,7 @@ class Objective:
 
     def __init__(self, of: Method, dtype: torch.dtype, group: int = 1) -> None:
         self.of, self.dtype, self.group = of, dtype, group
+        self.lines = of.later(of.program.lines)
         row = of.pieces["objective"]
         plain = row.torch is not None and "reward" not in of.pieces
         self.criterion = resolve(row.torch)(**row.torch.arguments(row.numbers)) if plain and row.torch else None
@@ -80,7 +81,7 @@ class Objective:
         if batch.old is not None:
             values |= batch.old.values
             exact |= batch.old.exact
-        for line in self.of.later(self.of.program.lines):
+        for line in self.lines:
             self.line(line, values, exact)
         states.update({name: _number(values[self.of.program.latest[name]]) for name in states})
         seen.update(values)
