@@ -35,8 +35,11 @@ formulas = st.one_of(texts.filter(lambda text: text.strip().lower() not in ("", 
 def experiments(draw: st.DrawFn) -> Experiment:
     """Any experiment whose numbers are in their ranges; its formulas may be nonsense."""
     fresh = draw(st.booleans())
-    samples = draw(st.integers(1, MAX_SAMPLES))
+    batch = draw(st.booleans()) and not fresh
+    group = 1 if batch else draw(st.integers(1, 20))
+    samples = draw(st.integers(1, MAX_SAMPLES // group)) * group
     shares = st.floats(0, 0.9, allow_subnormal=False)
+    dropout = draw(st.just(0.0) | shares)
     return Experiment(
         name=draw(texts),
         truth=draw(st.none() | formulas),
@@ -48,13 +51,15 @@ def experiments(draw: st.DrawFn) -> Experiment:
         reward=draw(st.none() | formulas),
         objective=draw(texts),
         regulariser=draw(st.none() | formulas),
-        dropout=draw(shares),
+        dropout=dropout,
         clip=draw(st.none() | st.floats(1e-12, 1e12)),
         optimizer=draw(texts),
         schedule=draw(texts),
         samples=samples,
         fresh=fresh,
-        batch=None if fresh else draw(st.none() | st.integers(1, samples)),
+        batch=draw(st.integers(1, samples)) if batch else None,
+        group=group,
+        passes=1 if batch or dropout else draw(st.integers(1, MAX_STEPS)),
         steps=draw(st.integers(1, MAX_STEPS)),
         seed=draw(st.integers(0, 2**32 - 1)),
         precision=draw(st.sampled_from(["single", "double"])),

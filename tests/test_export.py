@@ -98,6 +98,12 @@ SETTINGS: dict[str, tuple[Experiment, list[dict[str, Any]]]] = {
     "baseline": (REINFORCE, [{"objective": formula} for formula in (
         "reinforce", "-stop(reward - mean(reward))*logp", "-stop((reward - mean(reward))/std(reward))*logp",
         "-stop(reward - others(reward))*logp")]),
+    "groups": (REINFORCE.change(samples=24, group=8), [
+        {"objective": "-stop(reward - group_others(reward))*logp"},
+        {"objective": "-stop((reward - group_mean(reward))/(group_std(reward) + 1e-4))*logp", "fresh": False},
+        {"objective": "-(reward - group_std(reward))*group_mean(logp)", "group": 3, "truth": "7"},
+        {"objective": "-stop(reward - group_mean(reward))*logp", "task": "both", "network": (3, 4, 1)},
+    ]),
     "choice": (CHOOSE, [{}, {"fresh": False, "batch": 6}, {"reward": "where(a == t, 1, -1)"}]),
     "differentiated reward": (THROUGH, [{"reward": formula} for formula in (
         "square", "1 - 5*abs(a - t)", "where(abs(a - t) < 0.5, 1, -abs(a - t))", "max(-abs(a - t), -3)",

@@ -15,10 +15,10 @@ import pytest
 import torch
 
 import glassgrad.formula
-from glassgrad.formula.backends import NUMPY, Torch
+from glassgrad.formula.backends import NumPy, Torch
 from glassgrad.formula.derivative import _derivative_row, derivative
 from glassgrad.formula.evaluate import culprit, evaluate, evaluate_torch
-from glassgrad.formula.functions import AGGREGATES, FUNCTIONS
+from glassgrad.formula.functions import AGGREGATES, FUNCTIONS, GROUPED
 from glassgrad.formula.parser import parse
 from oracles import Points, check
 
@@ -264,27 +264,34 @@ def test_an_aggregate_agrees_with_torch(name: str) -> None:
 
 def check_aggregate(name: str) -> None:
     """The value on both backends, and the share of each sample in the derivative, against autograd."""
+    for samples, group in ((SAMPLES, 1), (SAMPLES[:2], 2), ((7.0, -1e-3, 1e3), 3), ((*SAMPLES, 0.25), 2)):
+        if (group > 1) >= (name in GROUPED):
+            check_aggregate_of(name, samples, group if name in GROUPED else 1)
+
+
+def check_aggregate_of(name: str, samples: tuple[float, ...], group: int) -> None:
+    """The same for some samples, `group` of them to a question."""
     own = {
         "mean": torch.mean, "sum": torch.sum, "max": torch.amax, "min": torch.amin, "std": torch.std,
         "norm": torch.linalg.norm, "count": lambda a: torch.tensor(float(a.numel())),
         "others": lambda a: torch.stack([torch.cat([a[:i], a[i + 1 :]]).mean() for i in range(len(a))]),
-    }[name]  # fmt: skip
-    row = AGGREGATES[name]
-    for samples in (SAMPLES, SAMPLES[:2], (7.0, -1e-3, 1e3)):
-        a = torch.tensor(samples, dtype=torch.float64, requires_grad=True)
-        result = own(a)
-        values = {"here": row.value(NUMPY, np.array(samples)), "torch": row.value(Torch(torch.float64), a)}
-        for where, value in values.items():
-            found = value.detach().numpy() if isinstance(value, torch.Tensor) else value
-            np.testing.assert_allclose(found, result.detach().numpy(), rtol=1e-12, err_msg=f"{name} {where}")
-        d = np.linspace(1.0, 2.0, len(samples)) if row.each else np.float64(1.7)
-        slope = np.zeros(len(samples))
-        if result.requires_grad:
-            arriving = torch.tensor(d / len(samples) if row.each else d)
-            slope = torch.autograd.grad(result, a, arriving)[0].numpy() * len(samples)
-        numbers = {"d": d, "a": np.array(samples), "f": result.detach().numpy()}
-        share = np.broadcast_to(evaluate(parse(row.share), numbers), np.shape(samples))
-        np.testing.assert_allclose(share, slope, rtol=1e-12, atol=1e-15, err_msg=f"{name}: share")
+    }  # fmt: skip
+    plain = own[name.removeprefix("group_")]
+    row, backend = AGGREGATES[name], NumPy(group)
+    a = torch.tensor(samples, dtype=torch.float64, requires_grad=True)
+    result = plain(a) if group == 1 else torch.cat([plain(part).expand(group) for part in a.split(group)])
+    values = {"here": row.value(backend, np.array(samples)), "torch": row.value(Torch(torch.float64, group), a)}
+    for where, value in values.items():
+        found = value.detach().numpy() if isinstance(value, torch.Tensor) else value
+        np.testing.assert_allclose(found, result.detach().numpy(), rtol=1e-12, err_msg=f"{name} {where}")
+    d = np.linspace(1.0, 2.0, len(samples)) if row.each else np.float64(1.7)
+    slope = np.zeros(len(samples))
+    if result.requires_grad:
+        arriving = torch.tensor(d / len(samples) if row.each else d)
+        slope = torch.autograd.grad(result, a, arriving)[0].numpy() * len(samples)
+    numbers = {"d": d, "a": np.array(samples), "f": result.detach().numpy()}
+    share = np.broadcast_to(evaluate(parse(row.share), numbers, backend), np.shape(samples))
+    np.testing.assert_allclose(share, slope, rtol=1e-12, atol=1e-15, err_msg=f"{name}: share")
 
 
 def test_the_norm_of_zeros_has_the_derivative_zero() -> None:

@@ -31,7 +31,8 @@ MEANT = {
     "hidden": "network", "layers": "network", "units": "network", "batch_size": "batch", "n": "samples",
     "size": "samples", "dtype": "precision", "random_state": "seed", "regularizer": "regulariser",
     "file": "data", "csv": "data", "label": "truth", "target": "truth",
-    "initialisation": "init", "initialization": "init",
+    "group_size": "group", "num_generations": "group", "n_epochs": "passes", "update_epochs": "passes",
+    "ppo_epochs": "passes", "initialisation": "init", "initialization": "init",
 }  # fmt: skip
 """What other programs call some settings, and what they are here."""
 

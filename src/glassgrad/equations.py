@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from glassgrad.experiment import Experiment
+from glassgrad.formula.backends import NumPy
 from glassgrad.formula.evaluate import evaluate, evaluate_with_scale
-from glassgrad.formula.functions import AGGREGATES, COMPARISONS
+from glassgrad.formula.functions import AGGREGATES, COMPARISONS, GROUPED
 from glassgrad.formula.latex import latex, latex_name
 from glassgrad.formula.lines import Line
 from glassgrad.formula.simplify import multiply
@@ -22,7 +23,7 @@ from glassgrad.formula.tree import Apply, Number, Symbol, Tree, replace, substit
 from glassgrad.method import Method, method
 from glassgrad.network import gradient_name
 from glassgrad.record import Moment
-from glassgrad.steps import Quantity, Section, quantities, update_name
+from glassgrad.steps import Quantity, Section, collecting, quantities, update_name
 
 MOST = 10_000  # equations in one report
 ROUNDING = {"single": 1e-6, "double": 1e-14}
@@ -71,7 +72,7 @@ class Evaluated:
 
     def __init__(self, experiment: Experiment, moment: Moment, plant: str | None = None) -> None:
         self.experiment, self.moment, self.of, self.plant = experiment, moment, method(experiment), plant
-        self.rounding = ROUNDING[experiment.precision]
+        self.rounding, self.backend = ROUNDING[experiment.precision], NumPy(experiment.group)
         self.parameters = list(self.of.network.parameters())
         self.settings: dict[str, Any] = {
             "step": float(moment.step),
@@ -83,16 +84,16 @@ class Evaluated:
             self.settings |= self.of.regulariser.numbers
         if experiment.clip is not None:
             self.settings["clip"] = experiment.clip
-        self.values: dict[str, Any] = {**self.settings, **self._given()}
+        self.values: dict[str, Any] = {**self.settings, **self._given(moment)}
         self.scales: dict[str, Any] = {}
+        self._collect()
         self.quantities = quantities(experiment)
         for quantity in self.quantities:
             self._compute(quantity.line, quantity.family, self.values, self.scales, self.settings)
         self.update_values, self.update_scales = self._update()
 
-    def _given(self) -> dict[str, Any]:
+    def _given(self, moment: Moment) -> dict[str, Any]:
         """Inputs, truth, noise, and every parameter by its own name."""
-        moment = self.moment
         given: dict[str, Any] = {f"x{i + 1}": moment.inputs[:, i] for i in range(moment.inputs.shape[1])}
         given["t"] = moment.truth
         for name, drawn in (("noise", moment.noise), ("uniform", moment.uniform)):
@@ -102,6 +103,18 @@ class Evaluated:
             given |= {f"keep{layer}_{i + 1}": mask[:, i] for i in range(mask.shape[1])}
         given |= {name: np.float64(moment.parameters[array][place]) for name, array, place in self.parameters}
         return given | {name: np.float64(value) for name, value in moment.lines.items()}
+
+    def _collect(self) -> None:
+        """The values of all old(…), with their scales: worked out at the step that collected the data."""
+        if not self.of.olds:
+            return
+        moment, scales = self.moment.collected or self.moment, dict[str, Any]()
+        settings = {**self.settings, "step": float(moment.step)}
+        values = {**settings, **self._given(moment)}
+        for line in collecting(self.of):
+            self._compute(line, "", values, scales, settings)
+        for name in self.of.olds.values():
+            self.values[name], self.scales[name] = values[name], scales[name]
 
     def _compute(
         self,
@@ -115,7 +128,7 @@ class Evaluated:
         tree = _folded(line.tree, settings)
         if family == self.plant:
             tree = Apply("*", (tree, Number(1 + PLANTED)))
-        value, scale = evaluate_with_scale(tree, values, scales, self.rounding)
+        value, scale = evaluate_with_scale(tree, values, scales, self.rounding, self.backend)
         if line.level == "sample":
             value, scale = (np.broadcast_to(part, self.moment.truth.shape) for part in (value, scale))
         values[line.name], scales[line.name] = value, scale
@@ -202,7 +215,7 @@ class Step:
             name,
             quantity.section,
             show(tree),
-            substituted(_with_settings(tree, self.evaluated.settings), values, self.sample),
+            substituted(_with_settings(tree, self.evaluated.settings), values, self.sample, self.experiment.group),
             self.at(values[name]),
             f"{latex_name(name)} = {latex(tree)}",
             self.links(tree),
@@ -227,7 +240,8 @@ class Step:
         if mean is None:
             return ()
         moment = self.moment
-        values = np.broadcast_to(evaluate(mean.arguments[0], self.evaluated.values), moment.truth.shape)
+        found = evaluate(mean.arguments[0], self.evaluated.values, self.evaluated.backend)
+        values = np.broadcast_to(found, moment.truth.shape)
         rows = np.column_stack([moment.inputs, moment.truth, values])
         _, first, count = np.unique(rows, axis=0, return_index=True, return_counts=True)
         order = np.lexsort((first, -np.abs(values[first])))[:LARGEST_SHARES]
@@ -311,8 +325,10 @@ def plain_number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def substituted(tree: Tree, values: Mapping[str, Any], index: int) -> str:
+def substituted(tree: Tree, values: Mapping[str, Any], index: int, group: int = 1) -> str:
     """A formula with the numbers of one sample plugged in; a mean as its first three terms and the count.
+
+    group: how many samples, side by side, answer the same question.
 
     Example:
         >>> from glassgrad.formula.parser import parse
@@ -320,12 +336,12 @@ def substituted(tree: Tree, values: Mapping[str, Any], index: int) -> str:
         '(1*5 + 2*6 + 3*7 + …)/4'
     """
     if isinstance(tree, Apply) and tree.function == "+":
-        pieces = [substituted(term, values, index) if _aggregate(term) else None for term in tree.arguments]
+        pieces = [substituted(term, values, index, group) if _aggregate(term) else None for term in tree.arguments]
         if any(pieces):
             plain = [piece or _shown(term, values, index) for piece, term in zip(pieces, tree.arguments, strict=True)]
             return " + ".join(plain)
     if _aggregate(tree):
-        return _spread(tree, values)
+        return _spread(tree, values, index, group)
     return _shown(tree, values, index)
 
 
@@ -333,14 +349,18 @@ def _aggregate(tree: Tree) -> bool:
     return isinstance(tree, Apply) and len(tree.arguments) == 1 and tree.function in AGGREGATES
 
 
-def _spread(tree: Tree, values: Mapping[str, Any]) -> str:
+def _spread(tree: Tree, values: Mapping[str, Any], index: int, group: int) -> str:
     assert isinstance(tree, Apply)
     inner = tree.arguments[0]
     count = max((np.size(values[name]) for name in symbols(inner) if name in values), default=1)
-    terms = [_shown(inner, values, k) for k in range(min(3, count))]
-    dots = ["…"] if count > 3 else []
-    if tree.function == "mean":
-        return f"({' + '.join(terms + dots)})/{count}"
+    first = index - index % group
+    read = list(range(first, first + group) if tree.function in GROUPED else range(count))
+    if tree.function == "group_others":
+        read.remove(index)
+    terms = [_shown(inner, values, k) for k in read[:3]]
+    dots = ["…"] if len(read) > 3 else []
+    if tree.function in ("mean", "group_mean", "group_others"):
+        return f"({' + '.join(terms + dots)})/{len(read)}"
     return f"{tree.function}({', '.join(terms + dots)})"
 
 

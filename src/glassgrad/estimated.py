@@ -248,7 +248,8 @@ def _at_step(
     taken = None
     if sigma is None and record.kept(after + 1):
         moment = record.moment(after + 1)
-        more = [(own(of.pieces["objective"].name), of_run(of, moment.lines, after + 1, situation))]
+        row = own(of.pieces["objective"].name, size=experiment.group)
+        more = [(row, of_run(of, moment.lines, after + 1, situation))]
         taken = None if of.regulariser else _taken(-flat(of, moment.gradients), situation.gradient, len(moment.inputs))
     found = estimate(situation, samples=samples, seed=experiment.seed, more=more, progress=progress)
     return Estimates(situation, found, experiment.seed, experiment, after, taken)

@@ -21,7 +21,9 @@ class Experiment:
     network: how many inputs, units, …, outputs. activation, output_activation, init: rows or own formulas.
     policy, reward, objective, regulariser, optimizer, schedule: rows (`adam(lr=0.1)`), formulas, or lines.
     dropout: the share of hidden activations set to 0. clip: the largest norm of the gradient.
-    samples: questions, drawn once, or anew for each step if `fresh`. batch: how many of them a step sees (all).
+    samples: answers of a step, to questions drawn once, or anew for each step if `fresh`. batch: how many of them a
+        step sees (all). group: how many answers, side by side, are tried to each question.
+    passes: how many updates are made from the same data, with the answers as they were tried before the first of them.
     steps: updates. seed: 0 <= seed < 2**32. precision: single or double.
 
     Raises:
@@ -52,6 +54,8 @@ class Experiment:
     samples: int = 1000
     fresh: bool = False
     batch: int | None = None
+    group: int = 1
+    passes: int = 1
     steps: int = 1000
     seed: int = 0
     precision: Precision = "single"
@@ -73,6 +77,31 @@ class Experiment:
             raise ExperimentError("experiment.choice", setting="precision", known="single, double", came=self.precision)
         if self.fresh and self.batch is not None:
             raise ExperimentError("experiment.fresh_batch", samples=self.samples)
+        _within("group", self.group, 1, MAX_SAMPLES)
+        _within("passes", self.passes, 1, MAX_STEPS)
+        self._fits_together()
+
+    def _fits_together(self) -> None:
+        """Groups and passes go with whole sets of answers only."""
+        for setting, value in (("group", self.group), ("passes", self.passes)):
+            if value > 1 and self.batch is not None:
+                raise ExperimentError("experiment.no_batch", setting=setting, value=value)
+        if self.group > 1 and self.data is not None:
+            raise ExperimentError("experiment.group_data", group=self.group)
+        if self.samples % self.group:
+            fix = min(max(1, round(self.samples / self.group)), MAX_SAMPLES // self.group) * self.group
+            raise ExperimentError("experiment.group_samples", group=self.group, came=self.samples, fix=fix)
+        if self.passes > 1 and self.dropout:
+            raise ExperimentError("experiment.passes_dropout", passes=self.passes)
+
+    def collects(self, step: int) -> int:
+        """The step, at or before this one, at which its data was collected: its questions asked, its answers tried.
+
+        Example:
+            >>> [Experiment("mine", passes=4).collects(step) for step in (1, 4, 5)]
+            [1, 1, 5]
+        """
+        return step - (step - 1) % self.passes
 
     def change(self, **settings: Any) -> "Experiment":
         """The same experiment with some settings changed.

@@ -13,10 +13,22 @@ from glassgrad.errors import ExperimentError, FormulaError
 from glassgrad.experiment import Experiment
 from glassgrad.formula.adjoint import adjoints
 from glassgrad.formula.evaluate import evaluate, is_aggregate
-from glassgrad.formula.lines import Level, Line, Program, read_lines, read_params, reads, split_lines
+from glassgrad.formula.functions import GROUPED
+from glassgrad.formula.lines import (
+    Level,
+    Line,
+    Program,
+    level_of,
+    named_parts,
+    read_lines,
+    read_params,
+    reads,
+    split_lines,
+)
 from glassgrad.formula.parser import parse
 from glassgrad.formula.text import show
-from glassgrad.formula.tree import Apply, Number, Symbol, Tree, substitute, symbols, walk
+from glassgrad.formula.tree import Apply, Number, Symbol, Tree, parts, substitute, symbols, walk
+from glassgrad.formula.tree import replace as replace_parts
 from glassgrad.locale import Text, text
 from glassgrad.network import Network
 from glassgrad.table_file import read_table
@@ -75,6 +87,8 @@ class Method:
     backward: the chain rule's lines from `objective` back to o; empty if nothing leads there.
     observed: whether the reward is only seen as a number, never differentiated.
     notes: what is worth a warning.
+    olds: where several updates are made from the same data, each old(…) of the program and what its value is called:
+        from the second update on it is given. With one update each, old(…) is stop(…), and there are none.
     """
 
     task: Task
@@ -91,6 +105,27 @@ class Method:
     schedule: Formula
     optimizer_program: Program
     notes: tuple[Text, ...]
+    olds: Mapping[Tree, str] = field(default_factory=dict)
+
+    @property
+    def in_groups(self) -> bool:
+        """Whether a line reads the answers to one question."""
+        return _grouped(self.program) is not None
+
+    @property
+    def collected(self) -> tuple[Line, ...]:
+        """What is worked out when data is collected: the program's lines, then the value of each old(…)."""
+        levels: dict[str, Level] = {line.name: line.level for line in self.program.lines}
+        known = {**_given(self.task), **levels}
+        found = (Line(name, parts(old)[0], level_of(old, known)) for old, name in self.olds.items())
+        return (*self.program.lines, *found)
+
+    def later(self, lines: tuple[Line, ...]) -> tuple[Line, ...]:
+        """Lines of the program, or back from it, in which each old(…) is given by its name."""
+        if not self.olds:
+            return lines
+        named = {old: Symbol(name) for old, name in self.olds.items()}
+        return tuple(Line(line.name, replace_parts(line.tree, named.get), line.level) for line in lines)
 
     @property
     def linear_output(self) -> bool:
@@ -147,6 +182,7 @@ def _method(experiment: Experiment, written: int | None) -> Method:
     pieces = _pieces(experiment, notes)
     given = _given(task)
     program = _program(pieces, given)
+    _check_groups(program, experiment.group)
     backward = adjoints(program.lines, "objective", {"o": "sample"})
     rate = re.sub(r"^\s*lr\s*=(?!=)", "", experiment.schedule)  # `lr = lr/step` is the formula lr/step
     schedule = _formula("schedule", SCHEDULES, rate, ("lr", "step", "steps"))
@@ -170,10 +206,42 @@ def _method(experiment: Experiment, written: int | None) -> Method:
         schedule=schedule,
         optimizer_program=_lines("optimizer", optimizer_row, {"w": "parameter", "g": "parameter", "step": "step"}, "w"),
         notes=(),
+        olds=_olds(experiment, program, pieces, given),
     )
+    _check_groups(found.optimizer_program, None)
     _check_names(found)
     notes += _fit(experiment, found)
     return Method(**{**found.__dict__, "notes": tuple(notes)})
+
+
+def _olds(
+    experiment: Experiment, program: Program, pieces: Mapping[str, Row], given: Mapping[str, Level]
+) -> dict[Tree, str]:
+    """What the value of each old(…) is called, where it is that of another step."""
+    if experiment.passes == 1:
+        return {}
+    numbers = (name for row in pieces.values() for name in row.numbers)
+    lines = (line.name for line in program.lines)
+    return named_parts(program.lines, "old", (*given, *numbers, *program.states, *lines))
+
+
+def _check_groups(program: Program, group: int | None) -> None:
+    """What reads the answers to one question needs several of them; group: how many, None in an optimizer.
+
+    Raises:
+        ExperimentError: there is one, or none.
+    """
+    found = _grouped(program)
+    if found is not None and group is None:
+        raise ExperimentError("experiment.group_optimizer", name=found, plain=found.removeprefix("group_"))
+    if found is not None and group == 1:
+        raise ExperimentError("experiment.no_group", name=found)
+
+
+def _grouped(program: Program) -> str | None:
+    """The first function that reads the answers to one question, if there is one."""
+    every = (part for line in program.lines for part in walk(line.tree) if isinstance(part, Apply))
+    return next((part.function for part in every if part.function in GROUPED), None)
 
 
 def task_of(experiment: Experiment) -> Task:
@@ -221,7 +289,10 @@ def _sizes(experiment: Experiment, task: Task) -> tuple[int, ...]:
 
 def _pieces(experiment: Experiment, notes: list[Text]) -> dict[str, Row]:
     """Policy, reward (if there is one) and objective, each a row of its table or the user's own lines."""
-    pieces = {"policy": _defaulted("policy", _row("policy", POLICIES, experiment.policy), notes)}
+    policy = _defaulted("policy", _row("policy", POLICIES, experiment.policy), notes)
+    if experiment.passes > 1:  # an answer is tried once, and kept for all updates
+        policy = replace(policy, formula=re.sub(r"\bstop(?=\s*\()", "old", policy.formula))
+    pieces = {"policy": policy}
     if experiment.reward is not None:
         pieces["reward"] = _row("reward", REWARDS, experiment.reward)
     pieces["objective"] = _with_baseline(_row("objective", OBJECTIVES, experiment.objective), notes)
@@ -410,11 +481,24 @@ def _fit(experiment: Experiment, found: Method) -> list[Text]:
                 last=float(np.max(truth)),
             )
         )
+    if experiment.passes > 1 and _tried_again(found):
+        notes.append(text("experiment.tried_again", passes=experiment.passes))
     if not found.backward:
         notes.append(text("experiment.no_path"))
     if "reward" in found.pieces and "reward" not in used:
         notes.append(text("experiment.reward_unused"))
     return notes
+
+
+def _tried_again(found: Method) -> bool:
+    """Whether an answer is sampled afresh at each pass: chance and the output of then decide it, and nothing keeps it.
+
+    Where the derivative passes through the answer (pathwise), that is as it should be.
+    """
+    answer, lines = found.program.latest["a"], found.later(found.program.lines)
+    sampled = bool({"noise", "uniform"} & reads(lines, answer)) and "o" in reads(lines, answer)
+    before = tuple(line for line in lines if line.name in reads(lines, answer))
+    return sampled and not any(line.name == "do" for line in adjoints(before, answer, {"o": "sample"}))
 
 
 def _finite_truth(task: Task) -> Floats:

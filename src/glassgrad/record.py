@@ -22,6 +22,7 @@ class Moment:
     states: the optimizer's, by name, then by parameter. lines: the objective's own states (a baseline).
     inputs (samples, inputs), truth, noise, uniform (samples): what this step's batch sees; places: which of the drawn
     samples they are. masks: by layer, what dropout multiplies each activation with, (samples, units).
+    collected: the step that collected the data, and has the values of old(…), where that is another one.
     updated: whether an update followed; not at the step where a run diverged.
     """
 
@@ -42,6 +43,7 @@ class Moment:
     loss: float
     reward: float | None
     updated: bool = True
+    collected: "Moment | None" = None
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class Record:
         Raises:
             KeyError: the step was not kept.
         """
-        row = self.rows[step]
+        row, collects = self.rows[step], self.experiment.collects(step) if self.method.olds else step
         inputs, truth, places = self.batch(step)
         n = len(inputs)
         following = self.rows[step + 1] if self.rows[step + 1] >= 0 else row
@@ -138,6 +140,7 @@ class Record:
             loss=float(self.loss[step - 1]),
             reward=None if self.reward is None else float(self.reward[step - 1]),
             updated=step < self.steps or not self.status.startswith("diverged"),
+            collected=None if collects == step else self.moment(collects),
         )
 
 

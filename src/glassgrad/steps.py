@@ -121,7 +121,7 @@ def _output(of: Method) -> Iterator[Quantity]:
 
 
 def _objective(of: Method) -> Iterator[Quantity]:
-    lines = of.program.lines
+    lines = of.later(of.program.lines)
     wanted = set().union(
         *(
             reads(lines, name)
@@ -142,6 +142,25 @@ def _objective(of: Method) -> Iterator[Quantity]:
     yield _make("L", loss, "step", "objective", "L")
 
 
+def collecting(of: Method) -> tuple[Line, ...]:
+    """What is worked out when data is collected, so that later updates find it: the output, then each old(…).
+
+    Example:
+        >>> from glassgrad.tables.experiments import shipped
+        >>> [str(line) for line in collecting(method(shipped("add-linear").change(passes=2, policy="a = stop(o)")))][1:]
+        ['o_old = z1']
+    """
+    return (*(quantity.line for quantity in _forward(of, False)), *collecting_output(of))
+
+
+def collecting_output(of: Method) -> tuple[Line, ...]:
+    """The lines of that from the output on."""
+    output: dict[str, Tree] = {"o": Symbol(of.output_name)}
+    wanted = set().union(*(reads(of.collected, name) for name in of.olds.values()))
+    lines = (line for line in of.collected if line.name in wanted)
+    return tuple(Line(line.name, substitute(line.tree, output), line.level) for line in lines)
+
+
 def output_quantities(of: Method) -> tuple[Quantity, ...]:
     """What happens at the output alone: activation, objective, and the chain rule back to the last sum."""
     plain = replace(of, regulariser=None)
@@ -159,9 +178,9 @@ def _backward(of: Method, dropout: bool) -> Iterator[Quantity]:
 def _output_backward(of: Method) -> Iterator[Quantity]:
     """From the objective to the last sum."""
     net, output = of.network, of.output_name
-    wanted = reads(of.backward, "do") if of.backward else set()
+    wanted = reads(of.later(of.backward), "do") if of.backward else set()
     renamed: Mapping[str, Tree] = {"o": Symbol(output), "do": Symbol(f"d{output}")}
-    for line in of.backward:
+    for line in of.later(of.backward):
         if line.name in wanted:
             name = f"d{output}" if line.name == "do" else line.name
             yield _make(name, substitute(line.tree, dict(renamed)), line.level, "backward", name)

@@ -25,6 +25,8 @@ SETTINGS = (
     Setting("--steps", "steps", int),
     Setting("--samples", "samples", int),
     Setting("--batch", "batch", int),
+    Setting("--group", "group", int),
+    Setting("--passes", "passes", int),
     Setting("--network", "network", str, "2-5-1"),
     Setting("--activation", "activation", str, "NAME|FORMULA"),
     Setting("--output-activation", "output_activation", str, "NAME|FORMULA"),

@@ -20,18 +20,26 @@ class Data:
     uniform: Floats | None
 
 
+def _asked(experiment: Experiment, of: Method, stream: np.random.RandomState) -> Floats:
+    """Questions, each as often as it is answered."""
+    if experiment.group == 1:
+        return of.task.sample(stream, experiment.samples)
+    return np.repeat(of.task.sample(stream, experiment.samples // experiment.group), experiment.group, axis=0)
+
+
 def draw(experiment: Experiment, of: Method) -> Data:
-    """Draw a run's data; fresh questions for each step in turn from the same stream."""
+    """Draw a run's data; fresh questions for each step that collects, in turn from the same stream."""
     stream = numpy_stream(experiment.seed)
+    steps = np.array([experiment.collects(step) for step in range(1, experiment.steps + 1)])
     if experiment.fresh:
-        inputs = np.stack([of.task.sample(stream, experiment.samples) for _ in range(experiment.steps)])
+        collecting, which = np.unique(steps, return_inverse=True)
+        inputs = np.stack([_asked(experiment, of, stream) for _ in collecting])[which]
         truth = of.task.true(inputs.reshape(-1, inputs.shape[-1])).reshape(inputs.shape[:2])
     else:
-        inputs = of.task.sample(stream, experiment.samples)
+        inputs = _asked(experiment, of, stream)
         truth = of.task.true(inputs)
     seen = min(experiment.batch or inputs.shape[-2], inputs.shape[-2])
     read = {name for line in of.program.lines for name in symbols(line.tree)}
-    steps = np.arange(1, experiment.steps + 1)
     return Data(
         inputs,
         truth,

@@ -10,6 +10,7 @@ from torch import Tensor
 from glassgrad.draws import Floats
 from glassgrad.engines.torch import DTYPES, Batch, Net, Objective, alone
 from glassgrad.engines.torch.net import resolve
+from glassgrad.engines.torch.objective import Old
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate, evaluate_torch
 from glassgrad.formula.parser import parse
@@ -76,7 +77,14 @@ class _Replay:
         self.dtype = DTYPES[experiment.precision]
         parameters = {name: torch.tensor(value, dtype=self.dtype) for name, value in moment.parameters.items()}
         self.net = Net(of, parameters, self.dtype)
-        self.batch = Batch(
+        self.batch = self.seen(moment)
+        self.objective = Objective(of, self.dtype, experiment.group)
+        if of.olds:
+            self.batch.old = self.old(moment.collected or moment)
+
+    def seen(self, moment: Moment) -> Batch:
+        """What a step saw."""
+        return Batch(
             torch.tensor(moment.inputs, dtype=self.dtype),
             torch.tensor(moment.truth, dtype=self.dtype).unsqueeze(1),
             moment.inputs,
@@ -86,16 +94,23 @@ class _Replay:
             {layer: torch.tensor(mask, dtype=self.dtype) for layer, mask in moment.masks.items()},
         )
 
+    def old(self, moment: Moment) -> Old:
+        """The values of all old(…) at the step that collected the data, with the parameters of then."""
+        parameters = {name: torch.tensor(value, dtype=self.dtype) for name, value in moment.parameters.items()}
+        batch = self.seen(moment)
+        o = Net(self.of, parameters, self.dtype)(batch.x, batch.mask)
+        return self.objective.collect(o, batch, moment.step, moment.lines)
+
     def run(self) -> tuple[Reference, Reference]:
         seen: dict[str, Tensor] = {}
         o = self.net(self.batch.x, self.batch.mask, seen)
         lines: dict[str, Any] = {}
         states = dict(self.moment.lines)
-        objective = Objective(self.of, self.dtype)
-        objective.run(o, self.batch, self.moment.step, states, lines)
+        self.objective.run(o, self.batch, self.moment.step, states, lines)
         found = self.sums(seen) | {"o": _numbers(o), "L": self.moment.loss}
         for line in self.of.program.lines:
             found[line.name] = _numbers(lines[line.name])
+        found |= {name: _numbers(lines[name]) for name in self.of.olds.values()}
         found |= self.derivatives(seen, o, lines)
         found |= self.regulariser() | self.gradients()
         return found, self.update(found) if self.moment.updated else {}

@@ -3,6 +3,7 @@
 import functools
 import math
 import operator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -21,7 +22,13 @@ class Backend(Protocol):
 
 
 class NumPy:
-    """Formulas on NumPy arrays; both sides of a `where` are computed and the one is chosen."""
+    """Formulas on NumPy arrays; both sides of a `where` are computed and the one is chosen.
+
+    group: how many samples, side by side, answer the same question; of 1, each stands for all answers to its question.
+    """
+
+    def __init__(self, group: int = 1) -> None:
+        self.group = group
 
     exp, log, sqrt, tanh, sin, cos = np.exp, np.log, np.sqrt, np.tanh, np.sin, np.cos
     abs, sign, divide, power = np.abs, np.sign, np.divide, np.power
@@ -62,14 +69,37 @@ class NumPy:
     def others(self, a: Array) -> Array:
         return np.divide(np.sum(a) - a, np.size(a) - 1) if np.ndim(a) else a  # one number stands for all samples
 
+    def group_mean(self, a: Array) -> Array:
+        return self.within(a, lambda rows: np.mean(rows, axis=1, keepdims=True))
+
+    def group_std(self, a: Array) -> Array:
+        away = a - self.group_mean(a)
+        return self.within(away, lambda rows: np.sqrt(np.sum(rows**2, axis=1, keepdims=True) / (self.group - 1)))
+
+    def group_others(self, a: Array) -> Array:
+        return self.within(a, lambda rows: (np.sum(rows, axis=1, keepdims=True) - rows) / (self.group - 1))
+
+    def group_max(self, a: Array) -> Array:
+        return self.within(a, lambda rows: np.max(rows, axis=1, keepdims=True))
+
+    def within(self, a: Array, of: Callable[[Array], Array]) -> Array:
+        """What a function of rows (groups, answers) gives, for every sample again."""
+        if self.group == 1 or np.ndim(a) == 0:
+            return a
+        rows = np.reshape(a, (-1, self.group))
+        return np.broadcast_to(of(rows), rows.shape).reshape(np.shape(a))
+
 
 class Torch:
-    """Formulas on PyTorch tensors; numbers of the formula stay Python numbers, as in a script."""
+    """Formulas on PyTorch tensors; numbers of the formula stay Python numbers, as in a script.
 
-    def __init__(self, dtype: "torch.dtype") -> None:
+    group: how many samples, side by side, answer the same question.
+    """
+
+    def __init__(self, dtype: "torch.dtype", group: int = 1) -> None:
         import torch
 
-        self.torch, self.dtype = torch, dtype
+        self.torch, self.dtype, self.group = torch, dtype, group
         self.exp, self.log, self.sqrt, self.tanh = torch.exp, torch.log, torch.sqrt, torch.tanh
         self.sin, self.cos, self.abs = torch.sin, torch.cos, torch.abs
         self.sign, self.round = torch.sign, torch.round
@@ -107,6 +137,23 @@ class Torch:
 
     def others(self, a: Array) -> Array:
         return (a.sum() - a) / (a.numel() - 1) if a.dim() else a
+
+    def group_mean(self, a: Array) -> Array:
+        return self.within(a, lambda rows: rows.mean(dim=1, keepdim=True))
+
+    def group_std(self, a: Array) -> Array:
+        away = a - self.group_mean(a)
+        return self.within(away, lambda rows: self.torch.sqrt((rows**2).sum(dim=1, keepdim=True) / (self.group - 1)))
+
+    def group_others(self, a: Array) -> Array:
+        return self.within(a, lambda rows: (rows.sum(dim=1, keepdim=True) - rows) / (self.group - 1))
+
+    def within(self, a: Array, of: Callable[[Array], Array]) -> Array:
+        """What a function of rows (groups, answers) gives, for every sample again."""
+        if self.group == 1 or a.dim() == 0:
+            return a
+        rows = a.reshape(-1, self.group)
+        return of(rows).expand(rows.shape).reshape(a.shape)
 
 
 NUMPY = NumPy()

@@ -53,12 +53,13 @@ def row_value(name: str, count: int) -> Any:
     return AGGREGATES[name].value if count == 1 and name in AGGREGATES else FUNCTIONS[name].value
 
 
-def evaluate_torch(tree: Tree, values: Values, dtype: "torch.dtype") -> Array:
+def evaluate_torch(tree: Tree, values: Values, dtype: "torch.dtype", group: int = 1) -> Array:
     """The value of a formula on PyTorch tensors, with autograd's graph behind it; the kinks are the table's.
 
     What no tensor enters is computed in Python's double precision, as in a script.
+    group: how many samples, side by side, answer the same question.
     """
-    return _Torch(Torch(dtype)).value(tree, values)
+    return _Torch(Torch(dtype, group)).value(tree, values)
 
 
 class _Torch:
@@ -129,11 +130,11 @@ def named_aggregates(tree: Tree) -> Tree:
     return replace(tree, lambda part: Symbol(show(part)) if is_aggregate(part) else None)
 
 
-def culprit(tree: Tree, values: Values, largest: float = math.inf) -> str | None:
+def culprit(tree: Tree, values: Values, largest: float = math.inf, backend: NumPy = NUMPY) -> str | None:
     """The innermost part of a formula that is not finite although all that it reads is: `log(0)`.
 
     Arrays are searched for the first sample with such a part.
-    largest: numbers beyond this count as infinite (3.4e38 in single precision).
+    largest: numbers beyond this count as infinite (3.4e38 in single precision). backend: what computes mean(…).
 
     Example:
         >>> from glassgrad.formula.parser import parse
@@ -142,11 +143,12 @@ def culprit(tree: Tree, values: Values, largest: float = math.inf) -> str | None
     """
     for part in filter(is_aggregate, walk(tree)):
         (inner,) = parts(part)
-        if found := culprit(inner, values, largest):
+        if found := culprit(inner, values, largest, backend):
             return found
-        if _finite(evaluate(inner, values), largest).all() and not _finite(evaluate(part, values), largest).all():
+        before, after = (_finite(evaluate(one, values, backend), largest) for one in (inner, part))
+        if before.all() and not after.all():
             return show(part)
-    values = {**values, **{show(part): evaluate(part, values) for part in filter(is_aggregate, walk(tree))}}
+    values = {**values, **{show(part): evaluate(part, values, backend) for part in filter(is_aggregate, walk(tree))}}
     return _first_culprit(named_aggregates(tree), values, largest)
 
 
@@ -181,7 +183,9 @@ def _innermost(tree: Tree, values: Values, largest: float) -> str | None:
     return show(Apply(tree.function, numbers))
 
 
-def evaluate_with_scale(tree: Tree, values: Values, scales: Values, rounding: float) -> tuple[Array, Array]:
+def evaluate_with_scale(
+    tree: Tree, values: Values, scales: Values, rounding: float, backend: NumPy = NUMPY
+) -> tuple[Array, Array]:
     """The value of a formula, and its scale: the formula with the absolute value of every term.
 
     Two correct programs differ by rounding, and rounding is as large as the scale, however small the value
@@ -190,6 +194,7 @@ def evaluate_with_scale(tree: Tree, values: Values, scales: Values, rounding: fl
     values, scales: for each symbol its value and its scale (absent: the absolute value).
     rounding: how far two correct programs may be apart, as a share of the scale; where a kink or a jump is
         that close, either side is right, and the scale grows by what lies between them.
+    backend: what computes mean(…) and its like.
 
     Example:
         >>> from glassgrad.formula.parser import parse
@@ -199,4 +204,4 @@ def evaluate_with_scale(tree: Tree, values: Values, scales: Values, rounding: fl
     from glassgrad.formula.scale import Scaled
 
     with np.errstate(all="ignore"):
-        return Scaled(values, scales, rounding).of(tree)
+        return Scaled(values, scales, rounding, backend).of(tree)

@@ -177,8 +177,9 @@ CUTS = (
         ("0",),
         r"\mathrm{{old}}\left({a}\right)",
         edge=Text(
-            "the value of a when the data was collected, the derivative 0; each step collects its own: stop(a)",
-            "收集数据时 a 的值，导数是 0；每一步都重新收集，所以等于 stop(a)",
+            "the value of a when the data was collected, the derivative 0; with passes = 1 each step collects its own: "
+            "stop(a)",
+            "收集数据时 a 的值，导数是 0；passes = 1 时每一步都重新收集，所以等于 stop(a)",
         ),
     ),
 )
@@ -194,7 +195,7 @@ class Aggregate:
 
     share: what a sample's term receives of the result's derivative `d`, times the number of samples: a
         formula in `d`, the term `a` and the result `f`.
-    each: True where the result still differs from sample to sample (`others`).
+    each: True where the result still differs from sample to sample (`others`, and all that read one group).
     """
 
     name: str
@@ -225,8 +226,32 @@ AGGREGATES: dict[str, Aggregate] = {
         ),
         Aggregate("count", lambda B, a: B.count(a), "0", r"\mathrm{{count}}\left({a}\right)"),
         Aggregate("others", lambda B, a: B.others(a), "others(d)", r"\mathrm{{others}}\left({a}\right)", each=True),
+        Aggregate(
+            "group_mean",
+            lambda B, a: B.group_mean(a),
+            "group_mean(d)",
+            r"\mathrm{{mean}}_{{g}}\left({a}\right)",
+            each=True,
+        ),
+        Aggregate(
+            "group_std",
+            lambda B, a: B.group_std(a),
+            "group_mean(d)*(a - group_others(a))/f",
+            r"\mathrm{{std}}_{{g}}\left({a}\right)",
+            each=True,
+        ),
+        Aggregate(
+            "group_others",
+            lambda B, a: B.group_others(a),
+            "group_others(d)",
+            r"\mathrm{{others}}_{{g}}\left({a}\right)",
+            each=True,
+        ),
     )
 }
+
+GROUPED = frozenset(name for name in AGGREGATES if name.startswith("group_"))
+"""Those that read the answers to the same question: samples that lie side by side."""
 
 CONSTANTS = {"pi": 3.141592653589793}
 

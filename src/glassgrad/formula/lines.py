@@ -273,6 +273,34 @@ def run_lines(
     return known
 
 
+def named_parts(lines: tuple[Line, ...], function: str, taken: Iterable[str]) -> dict[Tree, str]:
+    """A name for each part of some lines that applies a function: `old(logp)` is logp_old.
+
+    What is the whole of a line is called by the line. taken: names that are not free.
+
+    Example:
+        >>> program = read_lines("a = old(o); c = old(exp(a)) - old(a)", {"o": "sample"}, "c")
+        >>> {show(part): name for part, name in named_parts(program.lines, "old", ("a", "c", "o")).items()}
+        {'old(o)': 'o_old', 'old(exp(a))': 'old_1', 'old(a)': 'a_old'}
+    """
+    found: dict[Tree, str] = {}
+
+    def change(part: Tree) -> Tree | None:
+        if not isinstance(part, Apply) or part.function != function:
+            return None
+        if part not in found:
+            (inner,) = parts(part)
+            stem = inner.name if isinstance(inner, Symbol) else line.name if part == line.tree else ""
+            own = (f"{stem}_{function}", f"{stem}_then") if stem else ()
+            more = (f"{function}_{i}" for i in range(1, MAX_LENGTH))
+            found[part] = _free((*own, *more), {*taken, *found.values()})
+        return part
+
+    for line in lines:
+        replace(line.tree, change)
+    return found
+
+
 def reads(lines: tuple[Line, ...], name: str) -> set[str]:
     """All names that a name depends on, through any number of lines.
 

@@ -13,7 +13,7 @@ from typing import cast
 
 import numpy as np
 
-from glassgrad.formula.backends import NUMPY
+from glassgrad.formula.backends import NUMPY, NumPy
 from glassgrad.formula.derivative import local_derivative
 from glassgrad.formula.evaluate import is_aggregate, row_value, value_numpy
 from glassgrad.formula.functions import CONSTANTS, Array
@@ -25,8 +25,10 @@ Pair = tuple[Array, Array]  # a value and its scale
 class Scaled:
     """Evaluates a formula together with its scale; see `evaluate_with_scale`."""
 
-    def __init__(self, values: Mapping[str, Array], scales: Mapping[str, Array], rounding: float) -> None:
-        self.values, self.scales, self.rounding = values, scales, rounding
+    def __init__(
+        self, values: Mapping[str, Array], scales: Mapping[str, Array], rounding: float, backend: NumPy = NUMPY
+    ) -> None:
+        self.values, self.scales, self.rounding, self.backend = values, scales, rounding, backend
 
     def of(self, tree: Tree) -> Pair:
         match tree:
@@ -44,11 +46,11 @@ class Scaled:
             case Apply(name, arguments):
                 pairs = [self.of(argument) for argument in arguments]
                 values, scales = [value for value, _ in pairs], [scale for _, scale in pairs]
-                value = row_value(name, len(pairs))(NUMPY, *values)
+                value = row_value(name, len(pairs))(self.backend, *values)
                 if name == "**" and isinstance(arguments[1], Number):
                     scales[1] = np.float64(0)  # a number in the exponent is exact
                 aggregate = is_aggregate(tree)
-                scale = _aggregate(name, value, scales[0]) if aggregate else self.scale(name, value, values, scales)
+                scale = self.aggregate(name, value, scales[0]) if aggregate else self.scale(name, value, values, scales)
                 return value, np.where(np.isnan(scale) & np.isfinite(value), np.inf, scale)[()]  # inf: not known
 
     def scale(self, name: str, value: Array, values: list[Array], scales: list[Array]) -> Array:
@@ -63,6 +65,16 @@ class Scaled:
                 return scales[0]
         moved = self.moved(name, value, values, scales)
         return np.maximum(np.maximum(np.abs(value), _first_order(name, values, scales)), moved)
+
+    def aggregate(self, name: str, value: Array, scale: Array) -> Array:
+        match name:
+            case "mean" | "sum" | "norm" | "others" | "group_mean" | "group_others":
+                return np.maximum(np.abs(value), row_value(name, 1)(self.backend, scale))
+            case "count":
+                return np.abs(value)
+            case "group_std":
+                return np.maximum(np.abs(value), self.backend.group_max(scale))
+        return np.maximum(np.abs(value), np.max(scale))
 
     def moved(self, name: str, value: Array, values: list[Array], scales: list[Array]) -> Array:
         """|f(a ± ε) - f(a)|/rounding, the largest; infinite where f is not defined so near."""
@@ -86,15 +98,6 @@ class Scaled:
             near = np.zeros_like(near)
         between = then[1] + otherwise[1] + np.abs(then[0] - otherwise[0]) / self.rounding
         return value[()], np.where(near, np.where(np.isnan(between), np.inf, between), scale)[()]
-
-
-def _aggregate(name: str, value: Array, scale: Array) -> Array:
-    match name:
-        case "mean" | "sum" | "norm" | "others":
-            return np.maximum(np.abs(value), row_value(name, 1)(NUMPY, scale))
-        case "count":
-            return np.abs(value)
-    return np.maximum(np.abs(value), np.max(scale))
 
 
 def _first_order(name: str, values: list[Array], scales: list[Array]) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.equations import Step, plain_number
+from glassgrad.formula.text import show
 from glassgrad.locale import Text, text
 from glassgrad.watched import Watch
 
@@ -127,6 +128,10 @@ def _lines(run: Watch, step: Step) -> Iterator[Entry]:
                 (n, 1),
                 step.at(values[name]),
             )
+    collected = run.experiment.collects(step.moment.step)
+    for old, name in run.of.olds.items():
+        shape = (n, 1) if np.ndim(values[name]) else (1,)
+        yield _entry(name, "old", f"{name} = {show(old)}", shape, step.at(values[name]), step=collected)
     for line in run.of.program.lines:
         if line.name in _LINES and line.name in step.by_name:
             pytorch = f"{line.name} = {step.equation(line.name).symbolic}" if line.name != "logp" else _LINES["logp"]

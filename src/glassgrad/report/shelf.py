@@ -6,7 +6,7 @@ from typing import Any
 
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
-from glassgrad.formula.functions import AGGREGATES, COMPARISONS, FUNCTIONS
+from glassgrad.formula.functions import AGGREGATES, COMPARISONS, FUNCTIONS, GROUPED
 from glassgrad.locale import Text, text
 from glassgrad.tables.activations import ACTIVATIONS
 from glassgrad.tables.experiments import EXPERIMENTS
@@ -32,6 +32,9 @@ DEFINITIONS = {
     "std": "sqrt(sum((a - mean(a))**2)/(count(a) - 1))",
     "norm": "sqrt(sum(a**2))",
     "others": "(sum(a) - a)/(count(a) - 1)",
+    "group_mean": "mean(a)",
+    "group_std": "std(a)",
+    "group_others": "others(a)",
 }
 """Aggregates in terms of each other."""
 
@@ -89,7 +92,8 @@ def _functions() -> Iterator[Item]:
         plain = text("list.comparison") if row in COMPARISONS else NOTHING
         yield Item(_call(name, row.arity), formula, row.edge or plain)
     for name in AGGREGATES:
-        yield Item(f"{name}(a)", DEFINITIONS.get(name, ""), text("list.count" if name == "count" else "list.aggregate"))
+        reading = "list.count" if name == "count" else "list.group" if name in GROUPED else "list.aggregate"
+        yield Item(f"{name}(a)", DEFINITIONS.get(name, ""), text(reading))
 
 
 def _call(name: str, arity: int) -> str:

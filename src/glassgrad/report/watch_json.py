@@ -155,14 +155,19 @@ def _mean_max(values: Any) -> dict[str, float]:
 
 
 def _sample(run: Watch, step: int) -> dict[str, Any]:
-    """The chosen sample at a step: which it is, what was asked and true, and its noise if there is any."""
-    moment, place = run.step(step).moment, run.place(step)
+    """The chosen sample at a step: which it is, what was asked and true, its noise if there is any, values of old(…).
+
+    collected: the step that those values are of.
+    """
+    shown, moment, place = run.step(step), run.step(step).moment, run.place(step)
     drawn = {"noise": moment.noise, "uniform": moment.uniform}
     return {
         "index": int(moment.places[place]),
         "inputs": moment.inputs[place].tolist(),
         "truth": float(moment.truth[place]),
         **{name: float(values[place]) for name, values in drawn.items() if values is not None},
+        **{name: shown.at(shown.evaluated.values[name]) for name in run.of.olds.values()},
+        **({"collected": run.experiment.collects(step)} if run.of.olds else {}),
     }
 
 

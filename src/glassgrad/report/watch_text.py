@@ -84,8 +84,9 @@ def _settings(run: Watch) -> Iterator[tuple[str, str]]:
     if of.schedule.tree != CONSTANT:
         numbers: dict[str, Tree] = {name: Number(value) for name, value in of.schedule.numbers.items()}
         yield say("report.schedule"), f"lr = {show(substitute(of.schedule.tree, numbers))}"
-    samples = experiment.samples if of.task.data is None else len(run.record.inputs)
+    samples = experiment.samples // experiment.group if of.task.data is None else len(run.record.inputs)
     key = "report.samples_fresh" if experiment.fresh else "report.samples_fixed"
+    key += "_passes" if experiment.fresh and experiment.passes > 1 else ""
     yield (
         say("report.samples"),
         say(
@@ -94,8 +95,13 @@ def _settings(run: Watch) -> Iterator[tuple[str, str]]:
             batch=experiment.batch or samples,
             steps=experiment.steps,
             seed=experiment.seed,
+            passes=experiment.passes,
         ),
     )
+    if experiment.group > 1:
+        yield say("report.group"), say("report.group_line", group=experiment.group, samples=experiment.samples)
+    if experiment.passes > 1:
+        yield say("report.passes"), say("report.passes_line", passes=experiment.passes)
 
 
 def graph_lines(run: Watch) -> Iterator[Line]:
@@ -225,6 +231,10 @@ def all_equations(run: Watch, step: Step) -> Iterator[Line]:
             truth=number_text(float(moment.truth[at])),
         ),
     )
+    if run.of.olds:
+        values = (f"{name} = {plain_number(step.at(step.evaluated.values[name]))}" for name in run.of.olds.values())
+        collected = run.experiment.collects(moment.step)
+        yield "dim", "  " + say("report.old", values=", ".join(values), step=collected)
     section = ""
     for equation in step.equations:
         if equation.section != section:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from glassgrad.errors import FormulaError
 from glassgrad.formula.adjoint import adjoints
 from glassgrad.formula.evaluate import evaluate, is_aggregate
-from glassgrad.formula.functions import Array
+from glassgrad.formula.functions import GROUPED, Array
 from glassgrad.formula.lines import Level, Line, read_lines, reads, split_lines
 from glassgrad.formula.parser import parse
 from glassgrad.formula.simplify import ZERO, add, multiply
@@ -44,6 +44,12 @@ class Arriving:
     def reads_others(self) -> bool:
         """Whether samples read each other, by mean(…) or its like."""
         return any(is_aggregate(part) for line in self.needed for part in walk(line.tree))
+
+    @property
+    def reads_groups(self) -> bool:
+        """Whether answers to one question read each other."""
+        every = (part for line in self.needed for part in walk(line.tree))
+        return any(isinstance(part, Apply) and part.function in GROUPED for part in every)
 
     @property
     def asks_slope(self) -> bool:

@@ -213,7 +213,7 @@ class _Meter:
     def __init__(self, estimator: Estimator, lines: Arriving, situation: Situation) -> None:
         self.estimator, self.lines, self.of = estimator, lines, situation
         several = BATCH if situation.questions == 1 and lines.reads_others else 1
-        self.group = estimator.size if estimator.over == "group" else several
+        self.group = estimator.size if estimator.over == "group" or lines.reads_groups else several
         self.size = self.group * situation.questions
         self.axes = (2,) if estimator.over == "group" else (1, 2)
         length = float(np.linalg.norm(situation.gradient))

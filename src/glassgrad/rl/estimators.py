@@ -76,9 +76,9 @@ ESTIMATORS = (
 """In their order: unbiased, biased by a known amount, other updates, wrong ones made on purpose."""
 
 
-def own(objective: str, *, through: bool = False) -> Estimator:
-    """A user's own objective as a row, over the whole batch."""
-    return Estimator("own", objective, "other", "", through=through)
+def own(objective: str, *, through: bool = False, size: int = GROUP) -> Estimator:
+    """A user's own objective as a row, over the whole batch; size: how many answers a question has, where it asks."""
+    return Estimator("own", objective, "other", "", through=through, size=size)
 
 
 __all__ = ["BATCH", "ESTIMATORS", "GROUP", "Estimator", "Kind", "own"]

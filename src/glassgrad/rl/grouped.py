@@ -9,6 +9,8 @@ from glassgrad.formula.functions import Array
 class Grouped(NumPy):
     """Arrays (repetitions, questions, answers): some of the axes are a group.
 
+    What reads the answers to one question (group_mean and its like) reads along the last of them.
+
     Example:
         >>> from glassgrad.formula.evaluate import evaluate
         >>> from glassgrad.formula.parser import parse
@@ -49,6 +51,20 @@ class Grouped(NumPy):
 
     def others(self, a: Array) -> Array:
         return np.divide(self.sum(a) - a, self.size - 1)
+
+    def group_mean(self, a: Array) -> Array:
+        return self.answers.mean(a)
+
+    def group_std(self, a: Array) -> Array:
+        return self.answers.std(a)
+
+    def group_others(self, a: Array) -> Array:
+        return self.answers.others(a)
+
+    @property
+    def answers(self) -> "Grouped":
+        """The answers to one question alone."""
+        return Grouped(self.shape, self.axes[-1:])
 
 
 __all__ = ["Grouped"]

@@ -88,6 +88,11 @@ def _wanted(of: Feedback, truth: float, along: Axis) -> float | None:
     return float(best[-1] if best[-1] > along.right - 1e-3 * (along.right - along.left) else best[len(best) // 2])
 
 
+def read_together(experiment: Experiment, of: Method) -> int:
+    """How many answers may read each other: those of a batch, or those to one question."""
+    return experiment.group if of.in_groups else experiment.batch or experiment.samples
+
+
 @dataclass(frozen=True)
 class View:
     """The feedback of one question, and what its outputs earn."""
@@ -99,7 +104,7 @@ class View:
 
     def expected(self, of: Feedback) -> Expected:
         """The expected update under a feedback, in batches as large as the run's."""
-        answers = self.experiment.batch or self.experiment.samples
+        answers = read_together(self.experiment, of.of)
         sampled = self.earned.sampled if self.earned else None
         return Expected(of, self.place.axis, answers, self.experiment.seed, sampled)
 
@@ -178,7 +183,7 @@ class _Single:
 
     def __init__(self, seen: View) -> None:
         self.seen, self.of, self.plain = seen, seen.plain.of, seen.plain
-        batch = seen.experiment.batch or seen.experiment.samples
+        batch = read_together(seen.experiment, self.of)
         self.size = min(ANSWERS, batch) if self.plain.coupled else ANSWERS
         batches = -(-ANSWERS // self.size)
         self.o = np.repeat(seen.place.axis.spread(), batches)[:, None]
@@ -261,4 +266,4 @@ def _cosine(rows: Floats, others: Floats, pooled: bool = False) -> float:
     return float(min(found, key=abs)) if len(found) else 0.0
 
 
-__all__ = ["FEWER", "PLACES", "Question", "View", "answered", "asked", "look", "question", "view"]
+__all__ = ["FEWER", "PLACES", "Question", "View", "answered", "asked", "look", "question", "read_together", "view"]

@@ -54,7 +54,7 @@ function heading({ number, title, watch }) {
     network: experiment.network.join("-"),
     truth: experiment.truth,
     feedback: say(`from-${feedbackKind(experiment)}`),
-    data: say(dataKey(experiment), { samples: whole(experiment.samples) }),
+    data: dataOf(experiment),
     steps: whole(experiment.steps),
     optimizer: experiment.optimizer,
     seed: experiment.seed,
@@ -70,8 +70,16 @@ function heading({ number, title, watch }) {
   );
 }
 
+/** What is answered at a step. @param {any} experiment */
+function dataOf(experiment) {
+  const { samples, group, passes } = experiment;
+  const values = { samples: whole(samples), passes: whole(passes) };
+  return say(dataKey(experiment), values) + (group > 1 ? say("data-group", { group: whole(group) }) : "");
+}
+
 /** @param {any} experiment */
-function dataKey({ fresh, samples }) {
+function dataKey({ fresh, samples, passes }) {
+  if (fresh && passes > 1) return "data-fresh-passes";
   if (fresh) return samples === 1 ? "data-fresh-one" : "data-fresh";
   return samples === 1 ? "data-one" : "data-once";
 }

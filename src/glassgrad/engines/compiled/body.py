@@ -1,12 +1,15 @@
 """The functions of a kernel, written from the formulas of an experiment: one step of training, and the evaluation.
 
-    step(n, real, stride, P, G, M, ST, X, T, C, NOISE, UNIFORM, KEEP, H, HO, OUT, ROOM) -> 1, or 0 if not finite
+    step(n, real, stride, group, P, G, M, ST, X, T, C, NOISE, UNIFORM, KEEP, OLD, H, HO, OUT, ROOM) -> 1, or 0 if not
+        finite
+    collect(n, real, stride, group, P, ST, X, T, C, NOISE, UNIFORM, OLD, H, ROOM)
     evaluation(n, stride, units, P, X, T, C, H, OUT, ROOM)
 
-n: samples, filled up to whole vectors; real: without the filling. stride: length of a row of X and KEEP. P, G: learned
-numbers and their gradient, each in its place. M: the optimizer's states, a row each. ST: the objective's states, then
-the mean reward. C: each sample's weight, 0 for the filling. H, HO: constants of the step. OUT: loss; mean and largest
-error and, if units is not 0, how many units stay 0.
+n: samples, filled up to whole vectors; real: without the filling. stride: length of a row of X, KEEP and OLD. group:
+how many samples answer the same question. OLD: the value of each old(…), a row each, which `collect` writes. P, G:
+learned numbers and their gradient, each in its place. M: the optimizer's states, a row each. ST: the objective's
+states, then the mean reward. C: each sample's weight, 0 for the filling. H, HO: constants of the step. OUT: loss; mean
+and largest error and, if units is not 0, how many units stay 0.
 
 Seeds, data and all numbers are arguments: only another structure is another kernel.
 """
@@ -18,18 +21,21 @@ from llvmlite import ir
 
 from glassgrad.engines.compiled.arithmetic import absolute, larger
 from glassgrad.engines.compiled.emit import Constants, Emitter
-from glassgrad.engines.compiled.stages import COUNT, Stage, stages
+from glassgrad.engines.compiled.stages import COUNT, GROUP, Stage, stages
 from glassgrad.engines.compiled.vector import INDEX, Code, Form, Variable, Vector, totals
 from glassgrad.experiment import Experiment
 from glassgrad.formula.lines import Line
 from glassgrad.formula.tree import Apply, Symbol, Tree, symbols
 from glassgrad.method import Method, method
 from glassgrad.network import gradient_name
-from glassgrad.steps import quantities
+from glassgrad.steps import collecting, quantities
 
-STEP = ("n", "real", "stride", "P", "G", "M", "ST", "X", "T", "C", "NOISE", "UNIFORM", "KEEP", "H", "HO", "OUT", "ROOM")
+STEP = ("n", "real", "stride", "group", "P", "G", "M", "ST", "X", "T", "C", "NOISE", "UNIFORM", "KEEP", "OLD", "H",
+        "HO", "OUT", "ROOM")  # fmt: skip
+COLLECT = ("n", "real", "stride", "group", "P", "ST", "X", "T", "C", "NOISE", "UNIFORM", "OLD", "H", "ROOM")
 EVALUATION = ("n", "stride", "units", "P", "X", "T", "C", "H", "OUT", "ROOM")
 Names = dict[str, Vector]
+_COUNTS = {COUNT: "real", GROUP: "group"}
 
 
 def settings_of(experiment: Experiment, of: Method) -> dict[str, float]:
@@ -56,6 +62,8 @@ class Body:
         self.rates = Constants(frozenset((*self.of.optimizer.numbers, "step", "steps")))
         self.keeps = [f"keep{layer}_{i + 1}" for layer in self.net.layers[:-1] for i in self.net.units(layer)]
         self.width = 1 if (experiment.batch or experiment.samples) == 1 else self.form.lanes
+        self.olds = tuple(self.of.olds.values())
+        self.old_levels = {line.name: line.level for line in self.of.collected}
         self.reads = {name for line in self.of.program.lines for name in symbols(line.tree)}
         self.module = ir.Module()
         self.shelves: list[str] = []
@@ -83,6 +91,11 @@ class Body:
         if not chance:
             return found | {"noise": code.number(0, 1), "uniform": code.number(0.5, 1)}
         found |= {name: code.load(code[name.upper()], q, width) for name in ("noise", "uniform")}
+        found |= {
+            name: code.load(code["OLD"], _row(code, i, q), width)
+            for i, name in enumerate(self.olds)
+            if self.old_levels[name] == "sample"
+        }
         if self.experiment.dropout:
             found |= {name: code.load(code["KEEP"], _row(code, i, q), width) for i, name in enumerate(self.keeps)}
         return found
@@ -112,14 +125,50 @@ class Body:
 
     def gradient(self, code: Code) -> Names:
         """Every gradient into G; gives what has one value for the whole step."""
-        known = {**self.learned(code), **self.states(code), COUNT: _count(code)}
+        known = {**self.learned(code), **self.states(code), **self.counts(code), **self.old_of_the_step(code)}
         emit = Emitter(code, self.constants)
-        for stage in stages(self.lines(), ()):
+        self.run(code, emit, stages(self.lines(), ()), known)
+        self.store_gradients(code, known)
+        return known
+
+    def run(self, code: Code, emit: Emitter, found: list[Stage], known: Names) -> None:
+        """Stage after stage; `known` receives what has one value for the whole step."""
+        for stage in found:
             for line in stage.early:
                 known[line.name] = emit(line.tree, known)
             known |= self.loop(code, emit, stage, known)
-        self.store_gradients(code, known)
-        return known
+
+    def counts(self, code: Code) -> Names:
+        """How many samples there are, and how many of them answer the same question."""
+        return {name: Vector(code, code.at.sitofp(code[of], code.form.kind)) for name, of in _COUNTS.items()}
+
+    def old_of_the_step(self, code: Code) -> Names:
+        """The values of old(…) that are the same for all samples: the first place of their row."""
+        return {
+            name: code.load(code["OLD"], _row(code, i, ir.Constant(INDEX, 0)), 1)
+            for i, name in enumerate(self.olds)
+            if self.old_levels[name] != "sample"
+        }
+
+    def collect(self) -> None:
+        """The function that keeps the value of each old(…), with the numbers of the step that collects the data."""
+        code = Code(self.module, self.form, "collect", COLLECT)
+        emit = Emitter(code, self.constants)
+        known = {**self.states(code), **self.counts(code), **self.ready_to_collect(code, emit)}
+        each = [name for name in self.olds if self.old_levels[name] == "sample"]
+        self.run(code, emit, stages(self.collecting(), each), known)
+        for i, name in enumerate(self.olds):
+            if name not in each:
+                code.store(code["OLD"], _row(code, i, ir.Constant(INDEX, 0)), known[name])
+        code.close()
+
+    def collecting(self) -> tuple[Line, ...]:
+        """All formulas up to the last old(…)."""
+        return collecting(self.of)
+
+    def ready_to_collect(self, code: Code, emit: Emitter) -> Names:
+        """What they read."""
+        return self.learned(code)
 
     def store_gradients(self, code: Code, known: Names) -> None:
         """Each gradient in its parameter's place."""
@@ -145,11 +194,30 @@ class Body:
                 code.store(code["ROOM"], _row(code, self.shelf(name), q), values[name].spread(self.width))
             for name in stage.wanted:
                 self.hand_out(code, name, q, values[name])
+            for name, tree in stage.grouped.items():
+                code.store(code["ROOM"], _row(code, self.shelf(name), q), emit(tree, values).spread(self.width))
             sums.add(emit, values, code.load(code["C"], q, self.width))
+        for name in stage.grouped:
+            self.share_in_groups(code, _row(code, self.shelf(name), ir.Constant(INDEX, 0)))
         return sums.finished()
 
+    def share_in_groups(self, code: Code, row: Any) -> None:
+        """Each value in a row of ROOM becomes the mean of its group; the filling, that of the first group."""
+        at, group, size = code.at, code["group"], code.at.sitofp(code["group"], code.form.kind)
+        with code.loop(at.sdiv(code["real"], group)) as g:
+            first = at.add(row, at.mul(g, group))
+            total = code.variable(code.number(0, 1))
+            with code.loop(group) as k:
+                total.add(code.load(code["ROOM"], at.add(first, k), 1))
+            mean = total.get() / Vector(code, size)
+            with code.loop(group) as k:
+                code.store(code["ROOM"], at.add(first, k), mean)
+        with code.loop(code["n"], code["real"]) as q:
+            code.store(code["ROOM"], at.add(row, q), code.load(code["ROOM"], row, 1))
+
     def hand_out(self, code: Code, name: str, q: Any, value: Vector) -> None:
-        """A sample's value that is needed outside of the loop: of a network that is written out there is none."""
+        """A sample's value that is needed outside of the loop: of a network that is written out, that of an old(…)."""
+        code.store(code["OLD"], _row(code, self.olds.index(name), q), value.spread(self.width))
 
     def keep(self, code: Code, known: Names) -> None:
         """What lasts beyond the step: the objective's states, and the batch's mean reward for the record."""
@@ -299,10 +367,6 @@ class Sums:
 
 def _finite(code: Code, value: Vector) -> Any:
     return absolute(value).compare("<", float("inf"))
-
-
-def _count(code: Code) -> Vector:
-    return Vector(code, code.at.sitofp(code["real"], code.form.kind))
 
 
 def _plus(code: Code, p: Any, row: int) -> Any:

@@ -9,7 +9,7 @@ from llvmlite import ir
 from glassgrad.engines.compiled.arithmetic import FUNCTIONS, POWERS
 from glassgrad.engines.compiled.vector import INDEX, Code, Vector
 from glassgrad.formula.evaluate import is_aggregate
-from glassgrad.formula.functions import CONSTANTS
+from glassgrad.formula.functions import CONSTANTS, GROUPED
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, symbols, walk
 
 COMPARING = ("<", "<=", ">", ">=", "==", "!=")
@@ -88,6 +88,11 @@ class Emitter:
             raise Unsupported(f"{name}()")
         if name == "/" and self.constants.holds(arguments[1]):  # a reciprocal once a step
             return self(arguments[0], names) * self(Apply("/", (Number(1.0), arguments[1])), names)
+        if (
+            name in GROUPED
+        ):  # left over where each answers alone, without chance: all answers to a question are the same
+            alone = self(arguments[0], names)
+            return alone.like(0) if name == "group_std" else alone
         first, *rest = (self(argument, names) for argument in arguments)
         match name:
             case "+" | "*" | "/":

@@ -60,6 +60,8 @@ def kernel(experiment: Experiment, distinct: bool) -> Kernel:
         body = Body(experiment) if method(experiment).network.count <= UNROLLED else WideBody(experiment)
     body.step()
     body.evaluation()
+    if body.olds:
+        body.collect()
     training = Groups(body, distinct) if isinstance(body, MomentsBody) else Training(body, distinct)
     training.write()
     return Kernel(build(str(body.module), names), body, training.columns)

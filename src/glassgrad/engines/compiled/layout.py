@@ -23,12 +23,14 @@ ARRAYS = {
     "twister": "the stream of questions", "numbers": "drawn numbers", "drawn": "drawn questions",
     "order": "a pass's order", "chosen": "a minibatch", "X": "a step's inputs", "T": "truth", "C": "weights",
     "P": "learned numbers", "G": "gradient", "M": "the optimizer's states", "ST": "the objective's",
-    "NOISE": "normal numbers", "UNIFORM": "uniform ones", "KEEP": "what is kept", "OUT": "loss, or errors",
+    "NOISE": "normal numbers", "UNIFORM": "uniform ones", "KEEP": "what is kept",
+    "OLD": "the values of old(…)", "OUT": "loss, or errors",
     "ROOM": "the kernel's own", "Q": "runs made of moments", "before": "their numbers at the last mark",
     "GX": "their inputs", "GT": "truth", "GC": "weights", "XT": "features", "XM": "and the largest of each",
 }  # fmt: skip
 NUMBERS = {
-    "samples": "of a run", "seen": "of a step", "room": "of a step, filled up", "steps": "of a run",
+    "samples": "of a run", "asked": "questions that are drawn", "group": "answers to each",
+    "passes": "over the same data", "seen": "of a step", "room": "of a step, filled up", "steps": "of a run",
     "dropped": "a unit is dropped where its word is below", "marked": "marks", "evaluated": "an evaluation's questions",
     "traced": "runs whose curve is kept", "recorded": "whether history is kept", "fixed_count": "given rows",
     "drawn_count": "numbers that are drawn", "constants": "in a row of H", "rates": "in a row of HO",

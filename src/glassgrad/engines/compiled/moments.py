@@ -60,6 +60,8 @@ def fits(experiment: Experiment) -> bool:
         and not of.network.starts()
         and not (experiment.fresh or experiment.batch or experiment.dropout or experiment.clip)
         and experiment.samples > 1
+        and experiment.group == 1
+        and not of.olds
         and of.regulariser is None
         and not of.program.states
         and "reward" not in of.pieces

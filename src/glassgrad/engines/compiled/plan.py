@@ -72,7 +72,8 @@ def plan(experiment: Experiment, distinct: bool | None = None) -> Plan:
     of = method(experiment)
     drawn = _questions(of.task, experiment)
     random = any(name in symbols(line.tree) for line in of.program.lines for name in ("noise", "uniform"))
-    same = drawn.drawn and not (experiment.fresh or experiment.batch or experiment.dropout or random)
+    once = experiment.group == 1 and not (experiment.fresh or experiment.batch or experiment.dropout)
+    same = drawn.drawn and once and not random
     if distinct and not same:
         raise unsupported("distinct")
     by_count = same and distinct is not False and len(drawn.truth) <= drawn.samples
@@ -85,6 +86,9 @@ def plan(experiment: Experiment, distinct: bool | None = None) -> Plan:
     arrays = _formulas(experiment, of, body) | _numbers(experiment, of, body) | _data(of, body, drawn)
     numbers = {
         "samples": drawn.samples,
+        "asked": drawn.samples // experiment.group,
+        "group": experiment.group,
+        "passes": experiment.passes,
         "seen": seen,
         "room": -(-seen // body.width) * body.width,
         "steps": experiment.steps,
@@ -120,7 +124,7 @@ def memory(of: Plan) -> dict[str, NDArray[Any]]:
     shapes = {
         "X": (len(of.arrays["DX"]), room), "T": (room,), "C": (room,), "P": (slots,), "G": (slots,),
         "M": (states, slots), "ST": (len(of.arrays["program"]),), "NOISE": (filled,), "UNIFORM": (filled,),
-        "KEEP": (units * room + filled,), "OUT": (3,),
+        "KEEP": (units * room + filled,), "OLD": (len(body.olds), room), "OUT": (3,),
     }  # fmt: skip
     return found | {name: np.zeros(shape, kind) for name, shape in shapes.items()}
 

@@ -13,12 +13,15 @@ from glassgrad.formula.parser import parse
 from glassgrad.formula.tree import Apply, Symbol, Tree, parts, replace, substitute, symbols
 
 COUNT = "count_of_all"  # how many items there are
+GROUP = "count_of_group"  # how many of them, side by side, answer the same question
 MADE_OF = {  # aggregates as means, in a loop each
     "sum": f"{COUNT}*mean(e)",
     "std": f"sqrt({COUNT}*mean((e - mean(e))**2)/({COUNT} - 1))",
     "norm": f"sqrt({COUNT}*mean(e**2))",
     "others": f"({COUNT}*mean(e) - e)/({COUNT} - 1)",
     "count": COUNT,
+    "group_std": f"sqrt({GROUP}*group_mean((e - group_mean(e))**2)/({GROUP} - 1))",
+    "group_others": f"({GROUP}*group_mean(e) - e)/({GROUP} - 1)",
 }
 
 
@@ -26,14 +29,15 @@ MADE_OF = {  # aggregates as means, in a loop each
 class Stage:
     """One loop: what it computes for each item, which means (or extremes) it makes of that, what then follows.
 
-    early: what has one value for the whole step and comes before the loop. recalled: items' values that an earlier
-    loop kept. kept: those that a later loop will recall: computed once, so that `a == max(a)` holds. wanted: what the
-    loop has to hand out.
+    early: what has one value for the whole step and comes before the loop. grouped: means over the answers to the same
+    question, one for each item. recalled: items' values that an earlier loop kept, and such means. kept: those that a
+    later loop will recall: computed once, so that `a == max(a)` holds. wanted: what the loop has to hand out.
     """
 
     early: list[Line] = field(default_factory=list)
     each: list[Line] = field(default_factory=list)
     aggregates: dict[str, tuple[str, Tree]] = field(default_factory=dict)
+    grouped: dict[str, Tree] = field(default_factory=dict)
     recalled: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
     wanted: list[str] = field(default_factory=list)
@@ -41,7 +45,7 @@ class Stage:
     @property
     def loops(self) -> bool:
         """Whether there is anything to do for each item."""
-        return bool(self.aggregates or self.kept or self.wanted)
+        return bool(self.aggregates or self.grouped or self.kept or self.wanted)
 
 
 def stages(lines: Sequence[Line], wanted: Iterable[str]) -> list[Stage]:
@@ -57,6 +61,7 @@ class _Sorter:
         self.stage: dict[str, int] = {}
         self.known: dict[Tree, str] = {}
         self.aggregates: dict[str, tuple[int, str, Tree]] = {}
+        self.grouped: dict[str, tuple[int, Tree]] = {}
         self.lines: list[tuple[int, Line]] = []
 
     def add(self, line: Line) -> None:
@@ -80,7 +85,10 @@ class _Sorter:
             if whole not in self.known:
                 name = f"{part.function}_{len(self.known)}_of_all"
                 self.known[whole] = name
-                self.aggregates[name] = (self.of(inner), part.function, inner)
+                if part.function == "group_mean":
+                    self.grouped[name] = (self.of(inner), inner)
+                else:
+                    self.aggregates[name] = (self.of(inner), part.function, inner)
                 self.stage[name] = self.of(inner) + 1
             return Symbol(self.known[whole])
 
@@ -90,17 +98,21 @@ class _Sorter:
         found = [Stage() for _ in range(1 + max(self.stage.values(), default=0))]
         for name, (stage, kind, tree) in self.aggregates.items():
             found[stage].aggregates[name] = (kind, tree)
+        for name, (stage, tree) in self.grouped.items():
+            found[stage].grouped[name] = tree
         each = {line.name: line for _, line in self.lines if line.level != "step"}
         for stage, place in reversed(list(enumerate(found))):
             place.early = [line for at, line in self.lines if at == stage and line.level == "step"]
             place.wanted = [name for name in wanted if self.stage.get(name, 0) == stage]
-            read = {name for _, tree in place.aggregates.values() for name in symbols(tree)}
+            made = (*(tree for _, tree in place.aggregates.values()), *place.grouped.values())
+            read = {name for tree in made for name in symbols(tree)}
             here = {name: line for name, line in each.items() if self.stage[name] == stage}
             names = _closure(read | place.kept | set(place.wanted), here)
             place.each = [line for name, line in here.items() if name in names]
             for name in names & set(each) - set(here):
                 place.recalled.add(name)
                 found[self.stage[name]].kept.add(name)
+            place.recalled |= names & set(self.grouped)
         return found
 
 
@@ -122,7 +134,7 @@ def _in_means(tree: Tree) -> Tree:
     def change(part: Tree) -> Tree | None:
         if not is_aggregate(part) or not isinstance(part, Apply) or part.function not in MADE_OF:
             return None
-        pattern = parse(MADE_OF[part.function], ("e", COUNT))
+        pattern = parse(MADE_OF[part.function], ("e", COUNT, GROUP))
         return _in_means(substitute(pattern, {"e": parts(part)[0]}))
 
     return replace(tree, change)

@@ -42,7 +42,7 @@ class Training:
     def write(self) -> None:
         """All functions; `runs` is the one to call."""
         twisters(self.body.module, self.form)
-        passes: tuple[Callable[[], None], ...] = ()
+        passes: tuple[Callable[[], None], ...] = (self.keep_old,) if self.body.olds else ()
         if self.experiment.batch:
             passes = (self.shuffle, self.minibatch)
         begin = (self.first_numbers, self.draw, self.gather, self.count, self.weigh, self.first_questions)
@@ -134,7 +134,7 @@ class Training:
     def draw(self) -> None:
         """Questions as places in the domain; draws in the order of a plain script: variable groups one by one."""
         code, table = self.function("draw")
-        samples, numbers, drawn = table.number("samples"), table.of("numbers", 32), table.of("drawn", 32)
+        samples, numbers, drawn = table.number("asked"), table.of("numbers", 32), table.of("drawn", 32)
         sizes = [len(draw.every()) for draw in self.task.draws for _ in draw.names]
         with loop(code, samples) as i:
             drawn[i] = 0
@@ -164,7 +164,8 @@ class Training:
         rows = [(table.address("DX"), every * k, code["X"], room * k) for k in range(self.inputs)]
         for source, at, target, to in (*rows, (table.address("DT"), word(code, 0), code["T"], word(code, 0))):
             with loop(code, count) as q:
-                code.store(target, (to + q).ir, code.load(source, (at + places[q].to(64)).ir, 1))
+                asked = q // table.number("group") if self.experiment.group > 1 else q
+                code.store(target, (to + q).ir, code.load(source, (at + places[asked].to(64)).ir, 1))
             with loop(code, room, count) as q:
                 code.store(target, (to + q).ir, code.load(source, (at + places[0].to(64)).ir, 1))
         code.close()
@@ -273,15 +274,29 @@ class Training:
         """one_step(TABLE, step, count) -> 1, or 0 if it was not finite."""
         code, table = self.function("one_step", "step", "count", result=INDEX)
         before, count = Word(code, code["step"]) - 1, Word(code, code["count"])
-        lanes = self.body.width
-        n = (count + (lanes - 1)) // lanes * lanes
         rows = [
             code.place(table.address(name), (before * table.number(length)).ir)
             for name, length in (("H", "constants"), ("HO", "rates"))
         ]
-        arrays = [table.address(name) for name in ("P", "G", "M", "ST", "X", "T", "C", "NOISE", "UNIFORM", "KEEP")]
+        names = ("P", "G", "M", "ST", "X", "T", "C", "NOISE", "UNIFORM", "KEEP", "OLD")
+        arrays = [table.address(name) for name in names]
         ends = [table.address(name) for name in ("OUT", "ROOM")]
-        code.close(code.call("step", n.ir, count.ir, table.number("room").ir, *arrays, *rows, *ends))
+        code.close(code.call("step", *self.sizes(table, count), *arrays, *rows, *ends))
+
+    def sizes(self, table: Table, count: Word) -> tuple[Any, ...]:
+        """n, real, stride, group of a step."""
+        lanes = self.body.width
+        n = (count + (lanes - 1)) // lanes * lanes
+        return n.ir, count.ir, table.number("room").ir, table.number("group").ir
+
+    def keep_old(self) -> None:
+        """keep_old(TABLE, step, count): the value of each old(…) at the step that collects the data."""
+        code, table = self.function("keep_old", "step", "count")
+        before, count = Word(code, code["step"]) - 1, Word(code, code["count"])
+        arrays = [table.address(name) for name in ("P", "ST", "X", "T", "C", "NOISE", "UNIFORM", "OLD")]
+        h = code.place(table.address("H"), (before * table.number("constants")).ir)
+        code.call("collect", *self.sizes(table, count), *arrays, h, table.address("ROOM"))
+        code.close()
 
     def judge(self) -> None:
         """judge(TABLE, row, units, P): errors, and dead units if asked for, with the constants of a step."""
@@ -304,9 +319,7 @@ class Training:
             leave(code, table.of("stop", 8)[0].compare("!=", 0), end)
             step.set(step.get() + 1)
             now = step.get()
-            count = self.questions(code, table, now)
-            if self.body.reads & {"noise", "uniform"} or self.experiment.dropout:
-                code.call("chance", code["TABLE"], now.ir, count.ir)
+            count = self.data(code, table, now)
             with code.at.if_then(recorded, likely=False):
                 code.call("remember", code["TABLE"], (now - 1).ir)
             finite = Word(code, code.call("one_step", code["TABLE"], now.ir, count.ir))
@@ -323,6 +336,24 @@ class Training:
         code.call("judge", code["TABLE"], last.ir, word(code, 1).ir, table.address("P"))
         self.result(code, table, Word(code, code["run"]), (solved.get(), diverged.get(), step.get()))
         code.close()
+
+    def data(self, code: Code, table: Table, now: Word) -> Word:
+        """What a step sees, kept from the first of several passes over it; how many samples there are."""
+        if self.experiment.passes == 1:
+            return self.collected(code, table, now)
+        first = ((now - 1) % table.number("passes")).compare("==", 0)
+        with code.at.if_then(first):
+            count = self.collected(code, table, now)
+            if self.body.olds:
+                code.call("keep_old", code["TABLE"], now.ir, count.ir)
+        return table.number("seen")
+
+    def collected(self, code: Code, table: Table, now: Word) -> Word:
+        """Questions and chance of a step; how many samples there are."""
+        count = self.questions(code, table, now)
+        if self.body.reads & {"noise", "uniform"} or self.experiment.dropout:
+            code.call("chance", code["TABLE"], now.ir, count.ir)
+        return count
 
     def questions(self, code: Code, table: Table, now: Word) -> Word:
         """The questions of a step; how many there are."""

@@ -12,13 +12,13 @@ from llvmlite import ir
 from glassgrad.engines.compiled.arithmetic import absolute, larger, smaller
 from glassgrad.engines.compiled.body import EVALUATION, Body, Names
 from glassgrad.engines.compiled.emit import Emitter
-from glassgrad.engines.compiled.stages import COUNT, stages
+from glassgrad.engines.compiled.stages import stages
 from glassgrad.engines.compiled.vector import INDEX, Code, Vector, totals
 from glassgrad.experiment import Experiment
 from glassgrad.formula.derivative import derivative
 from glassgrad.formula.lines import Line
 from glassgrad.formula.tree import Apply, Symbol
-from glassgrad.steps import learned_gradients, output_quantities
+from glassgrad.steps import collecting_output, learned_gradients, output_quantities
 
 BLOCK = 4  # units, and vectors of samples, that are worked on at once
 
@@ -105,13 +105,10 @@ class WideBody(Body):
 
     def gradient(self, code: Code) -> Names:
         emit = Emitter(code, self.constants)
-        known = {**self.learned_by_activations(code), **self.states(code)}
-        known[COUNT] = Vector(code, code.at.sitofp(code["real"], code.form.kind))
+        known = {**self.learned_by_activations(code), **self.states(code), **self.counts(code)}
+        known |= self.old_of_the_step(code)
         self.forward(code, emit, known, self.experiment.dropout > 0)
-        for stage in stages(self.lines(), (f"d{self.last}",)):
-            for line in stage.early:
-                known[line.name] = emit(line.tree, known)
-            known |= self.loop(code, emit, stage, known)
+        self.run(code, emit, stages(self.lines(), (f"d{self.last}",)), known)
         for name in self.net.learned_in(self.net.last):
             code.store(code["G"], self.parameters.index(f"{name}{self.net.last}"), known[f"d{name}{self.net.last}"])
         keep = self.units - self.net.sizes[-1]
@@ -125,6 +122,15 @@ class WideBody(Body):
             self.clipping(code, emit)
         return known
 
+    def collecting(self) -> tuple[Line, ...]:
+        output = (q.line for q in output_quantities(self.of) if q.section == "forward")
+        return (*output, *collecting_output(self.of))
+
+    def ready_to_collect(self, code: Code, emit: Emitter) -> Names:
+        known = self.learned_by_activations(code)
+        self.forward(code, emit, known, dropout=False)
+        return known
+
     def learned_by_activations(self, code: Code) -> Names:
         return {name: code.load(code["P"], self.parameters.index(name), 1) for name in self.net.starts()}
 
@@ -135,6 +141,9 @@ class WideBody(Body):
 
     def hand_out(self, code: Code, name: str, q: Any, value: Vector) -> None:
         """What arrives at the last sum, with the sample's weight."""
+        if name in self.olds:
+            super().hand_out(code, name, q, value)
+            return
         code.store(
             code["ROOM"], self.cell(code, self.d_row[self.net.last], q), value.spread() * code.load(code["C"], q)
         )

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from glassgrad.draws import Floats
 from glassgrad.engines.torch.net import resolve
+from glassgrad.formula.backends import NumPy
 from glassgrad.formula.evaluate import evaluate, evaluate_torch
 from glassgrad.formula.lines import Line
 from glassgrad.formula.tree import symbols
@@ -27,13 +28,27 @@ class Batch:
     noise: Floats | None = None
     uniform: Floats | None = None
     mask: Mapping[int, Tensor] = field(default_factory=dict)
+    old: "Old | None" = None
+
+
+@dataclass(frozen=True)
+class Old:
+    """The values of all old(…) as they were when the data was collected, in both forms; an exact one where it is known.
+
+    step: the step that collected it.
+    """
+
+    step: int
+    values: Mapping[str, Any]
+    exact: Mapping[str, Any]
 
 
 class Objective:
     """From the output to the loss: the lines of policy, reward and objective, or PyTorch's own criterion."""
 
-    def __init__(self, of: Method, dtype: torch.dtype) -> None:
-        self.of, self.dtype = of, dtype
+    def __init__(self, of: Method, dtype: torch.dtype, group: int = 1) -> None:
+        self.of, self.dtype, self.group = of, dtype, group
+        self.lines = of.later(of.program.lines)
         row = of.pieces["objective"]
         plain = row.torch is not None and "reward" not in of.pieces
         self.criterion = resolve(row.torch)(**row.torch.arguments(row.numbers)) if plain and row.torch else None
@@ -62,6 +77,33 @@ class Objective:
 
     def run(self, o: Tensor, batch: Batch, step: int, states: dict[str, float], seen: dict[str, Any]) -> None:
         """All lines in order: tensors where a derivative may pass, Python's doubles where a number is only observed."""
+        values, exact = self.given(o, batch, step, states)
+        if batch.old is not None:
+            values |= batch.old.values
+            exact |= batch.old.exact
+        for line in self.lines:
+            self.line(line, values, exact)
+        states.update({name: _number(values[self.of.program.latest[name]]) for name in states})
+        seen.update(values)
+        seen["objective"] = values["objective"] + torch.zeros_like(o)
+        if "reward" in values:
+            seen["reward_mean"] = (
+                float(np.mean(exact["reward"])) if "reward" in exact else values["reward"].mean().item()
+            )
+
+    @torch.no_grad()
+    def collect(self, o: Tensor, batch: Batch, step: int, states: Mapping[str, float]) -> Old:
+        """The values of all old(…) at the step that collects the data."""
+        values, exact = self.given(o.detach(), batch, step, states)
+        for line in self.of.collected:
+            self.line(line, values, exact)
+        names = self.of.olds.values()
+        return Old(step, *({name: known[name] for name in names if name in known} for known in (values, exact)))
+
+    def given(
+        self, o: Tensor, batch: Batch, step: int, states: Mapping[str, float]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the lines read: as tensors, and what is known exactly as doubles."""
         exact: dict[str, Any] = {
             **self.of.numbers,
             **states,
@@ -81,27 +123,20 @@ class Objective:
             if drawn is not None:
                 exact[name] = drawn
                 values[name] = torch.tensor(drawn, dtype=self.dtype).unsqueeze(1)
-        for line in self.of.program.lines:
-            self.line(line, values, exact)
-        states.update({name: _number(values[self.of.program.latest[name]]) for name in states})
-        seen.update(values)
-        seen["objective"] = values["objective"] + torch.zeros_like(o)
-        if "reward" in values:
-            seen["reward_mean"] = (
-                float(np.mean(exact["reward"])) if "reward" in exact else values["reward"].mean().item()
-            )
+        return values, exact
 
     def line(self, line: Line, values: dict[str, Any], exact: dict[str, Any]) -> None:
         """One line: the observed reward, and what hangs on it for the step, in doubles; all else as tensors."""
         read = symbols(line.tree)
         if line.name == "reward" and self.of.observed:
-            known = {name: exact[name] if name in exact else _doubles(values[name]) for name in read}
-            exact["reward"] = np.broadcast_to(evaluate(line.tree, known), np.shape(exact["t"]))
+            known = {name: exact[name] if name in exact else doubles(values[name]) for name in read}
+            found = evaluate(line.tree, known, NumPy(self.group))
+            exact["reward"] = np.broadcast_to(found, np.shape(exact["t"]))
             values["reward"] = torch.tensor(exact["reward"], dtype=self.dtype).unsqueeze(1)
         elif line.level == "step" and all(name in exact for name in read):
             values[line.name] = exact[line.name] = float(evaluate(line.tree, exact))
         else:
-            values[line.name] = evaluate_torch(line.tree, values, self.dtype)
+            values[line.name] = evaluate_torch(line.tree, values, self.dtype, self.group)
 
 
 def named_inputs(inputs: Floats) -> dict[str, Floats]:
@@ -118,5 +153,6 @@ def _number(value: Any) -> float:
     return float(value.detach()) if isinstance(value, Tensor) else float(value)
 
 
-def _doubles(value: Any) -> Any:
+def doubles(value: Any) -> Any:
+    """A column of a tensor, or a number, in double precision."""
     return value.detach().double().numpy()[:, 0] if isinstance(value, Tensor) and value.dim() == 2 else _number(value)

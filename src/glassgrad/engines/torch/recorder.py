@@ -26,9 +26,9 @@ class Recorder:
         numbers = sum(p.numel() * p.element_size() for p in parameters.values()) * (2 + len(states))
         shown = np.arange(1, steps + 2)
         if numbers * steps > MEMORY:
-            shown = np.unique(
-                np.concatenate([np.arange(1, steps + 1, every), np.arange(2, steps + 2, every), [steps + 1]])
-            )
+            each = np.arange(1, steps + 1, every)
+            collecting = [experiment.collects(int(step)) for step in each]
+            shown = np.unique(np.concatenate([each, collecting, np.arange(2, steps + 2, every), [steps + 1]]))
         self.rows = np.full(steps + 2, -1, np.int64)
         self.rows[shown] = np.arange(len(shown))
         self.place: list[int] = self.rows.tolist()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from torch import Tensor, nn
 from glassgrad.engines.data import Data, draw
 from glassgrad.engines.torch.alone import DTYPES, alone
 from glassgrad.engines.torch.net import Net
-from glassgrad.engines.torch.objective import Batch, Objective, first_states, named_inputs
+from glassgrad.engines.torch.objective import Batch, Objective, Old, doubles, first_states, named_inputs
 from glassgrad.engines.torch.optimizer import build_optimizer
 from glassgrad.engines.torch.recorder import Recorder
 from glassgrad.experiment import Experiment
+from glassgrad.formula.backends import NumPy
 from glassgrad.formula.evaluate import culprit, evaluate
 from glassgrad.initial import initial_parameters
 from glassgrad.method import method
@@ -48,7 +50,8 @@ class _Run:
         self.data: Data = draw(experiment, self.of)
         self.net = Net(self.of, initial_parameters(experiment.init, self.of.network, experiment.seed), self.dtype)
         self.named = self.net.by_name()
-        self.objective = Objective(self.of, self.dtype)
+        self.objective = Objective(self.of, self.dtype, experiment.group)
+        self.collected: list[Old] = []  # by the last steps that collected data
         self.optimizer = build_optimizer(list(self.named.values()), self.of)
         self.states = first_states(self.of)
         self.lines = {name: np.full(experiment.steps + 1, value) for name, value in self.states.items()}
@@ -121,6 +124,10 @@ class _Run:
         batch = self.fixed or self.batch_at(step)
         seen: dict[str, Any] = {}
         o = self.net(batch.x, batch.mask)
+        if self.of.olds:
+            if self.experiment.collects(step) == step:
+                self.collected = [*self.collected[-1:], self.objective.collect(o, batch, step, self.states)]
+            batch = replace(batch, old=self.old(step))
         loss = self.objective.loss(o, batch, step, self.states, seen, self.weights)
         self.net.zero_grad()
         if loss.requires_grad:
@@ -136,6 +143,10 @@ class _Run:
         self.update()
         self.recorder.after(step, self.optimizer)
         return True
+
+    def old(self, step: int) -> Old | None:
+        """The values of all old(…) at a step."""
+        return next((old for old in self.collected if old.step == self.experiment.collects(step)), None)
 
     def update(self) -> None:
         parameters = list(self.named.values())
@@ -165,6 +176,8 @@ class _Run:
             "noise": batch.noise,
             "uniform": batch.uniform,
         }
+        if (old := self.old(step)) is not None:
+            values |= {name: doubles(value) for name, value in old.values.items()}
         if not np.all(np.isfinite(values["o"])):
             found = culprit(
                 self.of.output_activation.tree,
@@ -176,10 +189,11 @@ class _Run:
             )
             return f"{found} in the output activation"
         largest = float(torch.finfo(self.dtype).max)
-        for line in (*self.of.program.lines, *self.of.backward):
-            if found := culprit(line.tree, values, largest):
+        backend = NumPy(self.experiment.group)
+        for line in self.of.later((*self.of.program.lines, *self.of.backward)):
+            if found := culprit(line.tree, values, largest, backend):
                 return f"{found} in {line.name}"
-            values[line.name] = evaluate(line.tree, values)
+            values[line.name] = evaluate(line.tree, values, backend)
         if not np.isfinite(self.recorder.loss[step - 1]):
             return "overflow in L"
         return self.cause_in_update(step, largest)

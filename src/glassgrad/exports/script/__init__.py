@@ -2,11 +2,12 @@
 
 from contextvars import copy_context
 
+from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.exports.script.chance import chance_source
 from glassgrad.exports.script.data import constant, write_constant, write_questions
 from glassgrad.exports.script.expression import Printer, Source
-from glassgrad.exports.script.loop import Loop, first_states
+from glassgrad.exports.script.loop import Loop, asked_at_once, first_states
 from glassgrad.exports.script.net import write_first_weights, write_net
 from glassgrad.exports.script.optimizer import write_optimizer, write_own_optimizer
 from glassgrad.exports.script.page import Page
@@ -43,6 +44,8 @@ def torch_script(experiment: Experiment, *, every: int = 100, lang: Language | N
 
 
 def _script(experiment: Experiment, of: Method, every: int) -> str:
+    if experiment.passes > 1:
+        raise ExperimentError("script.unwritten", setting="passes", value=experiment.passes)
     steps = Steps(of, experiment)
     data = of.task.data
     loop = Loop(of, experiment, steps, experiment.samples if data is None else len(data.inputs) - data.held_out)
@@ -99,8 +102,7 @@ def _start(of: Method, experiment: Experiment, steps: Steps, loop: Loop) -> Page
         write_constant(page, of.task, steps.given, experiment)
     elif not experiment.fresh:
         names = [f"{name}_all" if loop.fresh_batch else name for name in steps.given.returned]
-        count = "" if of.task.data else str(experiment.samples)
-        page.add(f"{', '.join(names)} = questions({count})", say("script.once"))
+        page.add(f"{', '.join(names)} = questions({asked_at_once(of, experiment)})", say("script.once"))
     row = of.pieces["objective"]
     if steps.criterion and row.torch is not None:
         keywords = ", ".join(f"{key}={value!r}" for key, value in row.torch.arguments(row.numbers).items())

@@ -53,6 +53,9 @@ AGGREGATE_CALLS: dict[str, Call] = {
     "count": Call("np.size({a})", "{A}.numel()"),
     "others": Call("np.divide(np.sum({a}) - {A}, np.size({a}) - 1)",
                    "({A}.sum() - {A}) / ({A}.numel() - 1)"),
+    "group_mean": Call("group_mean(torch.tensor({a})).numpy()", "group_mean({a})"),
+    "group_std": Call("group_std(torch.tensor({a})).numpy()", "group_std({a})"),
+    "group_others": Call("group_others(torch.tensor({a})).numpy()", "group_others({a})"),
 }
 """What reads all samples."""
 # fmt: on
@@ -70,6 +73,29 @@ def binding(template: str) -> int:
         depth += (character == "(") - (character == ")")
         outside += character if depth == 0 else ""
     return CONDITION if " if " in outside else PRODUCT if " / " in outside else ATOM
+
+
+GROUP_HELPERS: dict[str, str] = {
+    "group_mean": '''
+def group_mean(a):
+    """{reading}"""
+    rows = a.reshape(-1, {group})
+    return rows.mean(dim=1, keepdim=True).expand(rows.shape).reshape(a.shape)
+''',
+    "group_std": '''
+def group_std(a):
+    """{reading}"""
+    rows = (a - group_mean(a)).reshape(-1, {group})
+    return torch.sqrt((rows**2).sum(dim=1, keepdim=True) / {less}).expand(rows.shape).reshape(a.shape)
+''',
+    "group_others": '''
+def group_others(a):
+    """{reading}"""
+    rows = a.reshape(-1, {group})
+    return ((rows.sum(dim=1, keepdim=True) - rows) / {less}).reshape(a.shape)
+''',
+}
+"""What reads the answers to one question, which stand side by side."""
 
 
 MODULES = {

@@ -56,7 +56,9 @@ def write_questions(page: Page, task: Task, given: Given, experiment: Experiment
     what = say("script.questions") if "t" in given.returned or "truth" in given.returned else say("script.inputs_only")
     page.add(f'"""{what}"""', indent=1)
     _draw(page, task, experiment)
-    printer = _truth(page, task, given)
+    if experiment.group > 1:
+        page.add(f"x = np.repeat(x, {experiment.group}, axis=0)", say("script.group"), indent=1)
+    printer = _truth(page, task, given, "n" if task.data is None and experiment.group == 1 else "len(x)")
     results = {
         "x": f"torch.tensor(x, dtype={dtype})",
         "t": f"torch.tensor(t, dtype={dtype}).unsqueeze(1)",
@@ -129,8 +131,8 @@ def _range(draw: Draw) -> str:
     return f"{names}: {number_text(float(draw.low))} … {number_text(float(draw.high))}"
 
 
-def _truth(page: Page, task: Task, given: Given) -> Printer:
-    """t: the label of each question, of shape (n,)."""
+def _truth(page: Page, task: Task, given: Given, count: str) -> Printer:
+    """t: the label of each question, of shape (n,). count: how many there are, as the script has it."""
     printer = Printer({name: Source(name, "array") for name in task.names})
     if "t" not in given.tensor | given.exact or not task.truth:
         return printer
@@ -138,7 +140,7 @@ def _truth(page: Page, task: Task, given: Given) -> Printer:
     source = printer.write(tree)
     read = symbols(tree)
     if source.kind == "number":
-        page.add(f"t = np.full({'n' if task.data is None else 'len(x)'}, {source.text})", indent=1)
+        page.add(f"t = np.full({count}, {source.text})", indent=1)
         return printer
     if len(task.names) == 1:
         page.add("x1 = x[:, 0]", indent=1)

@@ -20,7 +20,7 @@ from glassgrad.exports.script.calls import (
     SUM,
     binding,
 )
-from glassgrad.formula.functions import COMPARISONS
+from glassgrad.formula.functions import AGGREGATES, COMPARISONS, GROUPED
 from glassgrad.formula.text import number_text
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, walk
 
@@ -127,7 +127,9 @@ class Printer:
         template = {"tensor": row.tensor, "array": row.array, "number": row.number or row.array}[part.kind]
         if "math." in template:
             self.used.add("math")
-        one = name in AGGREGATE_CALLS and name != "others"  # one number of many
+        if name in GROUPED:
+            self.used |= {name, "group_mean"} if name == "group_std" else {name}
+        one = name in AGGREGATE_CALLS and not AGGREGATES[name].each  # one number of many
         kind: Kind = "number" if name == "count" or (one and part.kind == "array") else part.kind
         live = part.live and name not in ("stop", "old", "count")
         return Source(template.format(a=part.text, A=part.atom), kind, live, binding(template))

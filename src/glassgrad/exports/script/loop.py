@@ -1,6 +1,7 @@
 """The training loop of a script."""
 
 from glassgrad.experiment import Experiment
+from glassgrad.exports.script.calls import GROUP_HELPERS
 from glassgrad.exports.script.expression import Printer, Source
 from glassgrad.exports.script.net import hidden_layers, layer_names, write_helpers
 from glassgrad.exports.script.page import Page
@@ -46,7 +47,7 @@ class Loop:
 
     def questions(self) -> None:
         """What this step sees."""
-        given, count = self.steps.given, "" if self.of.task.data else str(self.experiment.samples)
+        given, count = self.steps.given, asked_at_once(self.of, self.experiment)
         if self.experiment.fresh:
             self.add(f"{', '.join(given.returned)} = questions({count})", say("script.fresh"))
         elif self.fresh_batch:
@@ -206,7 +207,17 @@ class Loop:
         """The functions that the formulas call, on the page before the loop; whether `math` is needed."""
         for printer in self.printers:
             write_helpers(page, printer)
+        size = {"group": self.experiment.group, "less": self.experiment.group - 1}
+        for name, helper in GROUP_HELPERS.items():
+            if any(name in printer.used for printer in self.printers):
+                page.gap(2)
+                page.block(helper.format(reading=say(f"script.{name}"), **size).strip("\n"))
         return any("math" in printer.used for printer in self.printers)
+
+
+def asked_at_once(of: Method, experiment: Experiment) -> str:
+    """How many questions are drawn at once, as the argument of `questions`."""
+    return "" if of.task.data else str(experiment.samples // experiment.group)
 
 
 def first_states(of: Method, steps: Steps) -> list[tuple[str, float]]:
