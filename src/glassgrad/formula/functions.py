@@ -228,6 +228,9 @@ AGGREGATES: dict[str, Aggregate] = {
     )
 }
 
+BELOW = "below"
+"""For each output of a network the sum over the outputs before it; it stands in lines of several outputs alone."""
+
 CONSTANTS = {"pi": 3.141592653589793}
 
 CALLABLE = frozenset(name for name in (*FUNCTIONS, *AGGREGATES) if name.isidentifier()) - {"neg"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
-from glassgrad.formula.functions import AGGREGATES, COMPARISONS, FUNCTIONS
+from glassgrad.formula.functions import AGGREGATES, BELOW, COMPARISONS, FUNCTIONS
 from glassgrad.locale import Text, text
 from glassgrad.tables.activations import ACTIVATIONS
 from glassgrad.tables.experiments import EXPERIMENTS
@@ -90,6 +90,7 @@ def _functions() -> Iterator[Item]:
         yield Item(_call(name, row.arity), formula, row.edge or plain)
     for name in AGGREGATES:
         yield Item(f"{name}(a)", DEFINITIONS.get(name, ""), text("list.count" if name == "count" else "list.aggregate"))
+    yield Item(f"{BELOW}(a)", "", text("list.below"))
 
 
 def _call(name: str, arity: int) -> str:
