@@ -131,21 +131,22 @@ def _slope(activation: Formula, layer: int, parameters: Parameters, z: Floats) -
 def slopes(experiment: Experiment, parameters: Parameters, inputs: Floats) -> list[Slope]:
     """The output's local slopes and intercept at each question: for x1 + x2 learned well, (1, 1) and 0.
 
-    Of several outputs, those of the first.
+    Nothing where there are several outputs: none of them is the answer by itself.
 
     slope = W_L · diag(f'(z_{L-1})) · … · W_1, intercept = o - Σ slope_i * x_i
     """
     of = method(experiment)
+    if of.network.outputs > 1:
+        return []
     seen = forward(experiment, parameters, inputs)
     last = of.network.last
     steep = _slope(of.output_activation, last, parameters, seen[of.network.sum_name(last, 0)])[:, None]  # (n, 1)
     for layer in reversed(of.network.layers):
-        weights = _weights(of.network, layer, parameters)
-        steep = steep @ (weights[:1] if layer == last else weights)  # (n, units below)
+        steep = steep @ np.asarray(parameters[f"W{layer}"], dtype=np.float64)  # (n, units below)
         if layer > 1:
             z = [seen[of.network.sum_name(layer - 1, i)] for i in of.network.units(layer - 1)]
             steep = steep * np.stack([_slope(of.activation, layer - 1, parameters, one) for one in z], axis=1)
-    intercept = seen[of.outputs[0]] - np.sum(steep * inputs, axis=1)
+    intercept = seen["o"] - np.sum(steep * inputs, axis=1)
     return [
         Slope(tuple(map(float, x)), tuple(map(float, s)), float(b))
         for x, s, b in zip(inputs, steep, intercept, strict=True)

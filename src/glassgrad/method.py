@@ -14,7 +14,7 @@ from glassgrad.experiment import Experiment
 from glassgrad.formula.adjoint import adjoints
 from glassgrad.formula.evaluate import evaluate, is_aggregate
 from glassgrad.formula.functions import BELOW
-from glassgrad.formula.lines import INDEX, Level, Line, Program, read_lines, read_params, reads, split_lines
+from glassgrad.formula.lines import INDEX, Level, Line, Program, read_lines, read_params, reads, split_lines, written_lines
 from glassgrad.formula.parser import parse
 from glassgrad.formula.text import show
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, substitute, symbols, walk
@@ -38,6 +38,8 @@ _STEPS_OWN = re.compile(r"d?(z\d+(_\d+)?|a\d+_\d+|keep\d+_\d+|L|R|norm|shrink|cl
 
 CONSTANT = Symbol("lr")
 """The schedule that changes nothing."""
+
+Written = tuple[tuple[str, Tree], ...]
 
 _DEFAULTS = {"policy": {"sigma": 0.5}, "optimizer": {"lr": 0.01}}
 
@@ -70,6 +72,7 @@ class Method:
     task, network: what is asked, and the names of the network's numbers.
     activation, output_activation: formulas in z. regulariser: a formula in w, or None.
     program: the lines from the output o to `objective`: policy, reward, objective.
+    written: the same, one line for all outputs.
     pieces: the rows that the program was made of. numbers: the values of all their settings.
     optimizer: its row, with the schedule as one of its lines, and these lines from w, g to w_new.
     schedule: the learning rate as a formula in lr, step and steps.
@@ -83,6 +86,7 @@ class Method:
     activation: Formula
     output_activation: Formula
     program: Program
+    written: Written
     pieces: Mapping[str, Row]
     numbers: Mapping[str, float]
     backward: tuple[Line, ...]
@@ -166,7 +170,7 @@ def _method(experiment: Experiment, written: int | None) -> Method:
     network = _network(experiment, _sizes(experiment, task), learned)
     pieces = _pieces(experiment, notes)
     outputs = output_symbols(network)
-    program = _program(pieces, _given(task, outputs), len(outputs))
+    program, written = _program(pieces, _given(task, outputs), len(outputs))
     backward = adjoints(program.lines, "objective", dict.fromkeys(outputs, "sample"))
     rate = re.sub(r"^\s*lr\s*=(?!=)", "", experiment.schedule)  # `lr = lr/step` is the formula lr/step
     schedule = _formula("schedule", SCHEDULES, rate, ("lr", "step", "steps"))
@@ -179,6 +183,7 @@ def _method(experiment: Experiment, written: int | None) -> Method:
         activation=hidden,
         output_activation=output,
         program=program,
+        written=written,
         pieces=pieces,
         numbers={key: value for row in pieces.values() for key, value in row.numbers.items()},
         backward=backward if {line.name for line in backward} & {f"d{name}" for name in outputs} else (),
@@ -366,7 +371,7 @@ def _lines(kind: str, row: Row, given: Mapping[str, Level], result: str, outputs
         raise error.within(kind) from None
 
 
-def _program(pieces: Mapping[str, Row], given: Mapping[str, Level], outputs: int) -> Program:
+def _program(pieces: Mapping[str, Row], given: Mapping[str, Level], outputs: int) -> tuple[Program, Written]:
     """Policy, reward and objective as one list of lines; each is first read alone, so that an error names it."""
     known: dict[str, Level] = dict(given)
     sources: list[str] = []
@@ -383,7 +388,11 @@ def _program(pieces: Mapping[str, Row], given: Mapping[str, Level], outputs: int
         known |= dict.fromkeys(program.each, "output") | dict.fromkeys(row.numbers, "step")
         sources += _named(row.formula, result)
     numbers: dict[str, Level] = {key: "step" for row in pieces.values() for key in row.numbers}
-    return read_lines("; ".join(sources), {**given, **numbers}, "objective", outputs)
+    source = "; ".join(sources)
+    program = read_lines(source, {**given, **numbers}, "objective", outputs)
+    if outputs == 1:
+        return program, tuple((line.name, line.tree) for line in program.lines)
+    return program, written_lines(source, {**given, **numbers}, "objective")
 
 
 def _check_names(found: Method) -> None:

@@ -146,6 +146,25 @@ def read_lines(source: str, given: Mapping[str, Level], result: str, outputs: in
     return Program(lines, reader.states, reader.finished(), reader.latest, reader.each(), reader.families)
 
 
+def written_lines(source: str, given: Iterable[str], result: str) -> tuple[tuple[str, Tree], ...]:
+    """The lines as they are written, one for all outputs, with names for aggregates: what a drawing shows.
+
+    Example:
+        >>> lines = written_lines("p = exp(o)/sum(exp(o)); -log(p)", ("o",), "objective")
+        >>> [f"{name} = {show(tree)}" for name, tree in lines]
+        ['sum_1 = sum(exp(o))', 'p = exp(o)/sum_1', 'objective = -log(p)']
+    """
+    lines = split_lines(source)
+    states = _states(lines, {})
+    rest = [line for line in lines if not re.match(_STATE, line)]
+    halves = [_halves(line, result if i == len(rest) else None) for i, line in enumerate(rest, 1)]
+    reader = _Reader(dict.fromkeys(given, "sample"), states, {name for name, _ in halves}, 1)
+    reader.more = (BELOW,)
+    for name, formula in halves:
+        reader.assign(name, formula)
+    return tuple(reader.raw)
+
+
 _STATE = r"state\s+(?=[^\s=])"
 
 
@@ -190,7 +209,7 @@ class _Reader:
         each = {name: _of_each(name, outputs) for name, level in given.items() if level == "output"}
         self.levels |= {part.name: "sample" for one in each.values() for part in one if isinstance(part, Symbol)}
         self.outputs = Outputs(outputs, each, self.line)
-        self.more = (BELOW,) if each else ()
+        self.more: tuple[str, ...] = (BELOW,) if each else ()
         self.families: dict[str, str] = {}
 
     def line(self, name: str, family: str, tree: Tree) -> Symbol:
@@ -222,7 +241,7 @@ class _Reader:
     def assign(self, name: str, formula: str) -> None:
         tree = parse(formula, tuple(self.latest), self.more)
         tree = substitute(tree, {old: Symbol(new) for old, new in self.latest.items() if old != new})
-        tree = self.outputs.reduced(tree) if self.more else tree
+        tree = self.outputs.reduced(tree) if self.outputs.each else tree
         if self.outputs.differ(tree):
             if name in self.states or name in _ONE_NUMBER:
                 raise FormulaError("formula.for_each_output", line=f"{name} = {formula}", name=name)
@@ -239,14 +258,14 @@ class _Reader:
 
     def hoisted(self, tree: Tree) -> Tree:
         """Each mean(…) inside a formula becomes a line of its own, so that a line has one level."""
-        if is_aggregate(tree):
+        if _aggregates_outputs(tree):
             (inner,) = parts(tree)
             return Apply(_function(tree), (self.inner(inner),))
         return self.inner(tree)
 
     def inner(self, tree: Tree) -> Tree:
         def change(part: Tree) -> Tree | None:
-            if not is_aggregate(part):
+            if not _aggregates_outputs(part):
                 return None
             whole = self.hoisted(part)
             for unique, known in self.raw:
@@ -311,6 +330,11 @@ def _check_levels(name: str, tree: Tree, levels: Mapping[str, Level]) -> None:
     for part in _aggregates(tree):
         if level_of(parts(part)[0], levels) == "step" and _function(part) != "count":
             raise FormulaError("formula.nothing_to_aggregate", name=_function(part), line=f"{name} = {show(tree)}")
+
+
+def _aggregates_outputs(tree: Tree) -> bool:
+    """Whether a tree is an aggregate, of samples or of outputs."""
+    return is_aggregate(tree) or (isinstance(tree, Apply) and tree.function == BELOW)
 
 
 def _aggregates(tree: Tree) -> list[Tree]:

@@ -61,12 +61,14 @@ class Graph:
     """The computation graph of one step, in the order of the forward pass.
 
     output: the name of the network's output. arrives: dL/do of a sample as one formula; empty if nothing arrives.
+    at: of several outputs the one that it is about.
     """
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     output: str
     arrives: str
+    at: str = ""
 
     def node(self, name: str) -> Node:
         """The node of a name.
