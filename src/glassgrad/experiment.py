@@ -80,6 +80,11 @@ class Experiment:
         if self.fresh and self.batch is not None:
             raise ExperimentError("experiment.fresh_batch", samples=self.samples)
 
+    @property
+    def hidden_units(self) -> int:
+        """How many hidden units there are in all."""
+        return sum(self.network[1:-1]) * (self.network[-1] if self.apart else 1)
+
     def change(self, **settings: Any) -> "Experiment":
         """The same experiment with some settings changed.
 

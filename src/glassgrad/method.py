@@ -256,6 +256,18 @@ def _network(experiment: Experiment, sizes: tuple[int, ...], learned: tuple[Lear
     return Network((inputs, *(units * outputs for units in hidden), outputs), learned, parts=outputs)
 
 
+def check_one_output(of: Method, what: str) -> None:
+    """For what knows one output only.
+
+    Raises:
+        ExperimentError: the network has several.
+    """
+    outputs, sizes = of.network.outputs, of.network.sizes
+    if outputs > 1:
+        fix = "-".join(map(str, (*(size // of.network.parts for size in sizes[1:-1]), 1)))
+        raise ExperimentError("experiment.several_outputs", what=what, outputs=outputs, fix=f"{sizes[0]}-{fix}")
+
+
 def output_symbols(network: Network) -> tuple[str, ...]:
     """What lines call the outputs: o, or o1, o2, … if there are several."""
     return ("o",) if network.outputs == 1 else tuple(f"o{k + 1}" for k in range(network.outputs))
@@ -511,4 +523,4 @@ def _logs_output(tree: Tree, outputs: tuple[str, ...]) -> bool:
     return any(isinstance(inner, Symbol) and inner.name in outputs for inner in logs)
 
 
-__all__ = ["Formula", "Method", "method", "symbols", "task_of"]
+__all__ = ["Formula", "Method", "check_one_output", "method", "symbols", "task_of"]

@@ -24,8 +24,21 @@ def _with_slope(of: Method, node: Node, masked: bool) -> Node:
     if node.kind == "parameter":
         text = _learned(of, node, masked) if node.role == "learned" else _parameter(of, node)
         return replace(node, derivative=text, slopes=tuple(map(gradient_name, node.numbers)))
-    text = _layer(of, node, masked) if node.layer else _line(of, (node.symbol, *numbers_of(of, node.symbol)[:1]))
-    return replace(node, derivative=text, slopes=tuple(f"d{name}" for name in node.numbers)) if text else node
+    back = _back(of, node)
+    text = _line(of, back) if back else _layer(of, node, masked)
+    own = "" if back in ("", node.symbol) else f"d{of.output_names.get(back, back)}"
+    slopes = (own,) if own else tuple(f"d{name}" for name in node.numbers)
+    return replace(node, derivative=text, slopes=slopes, back=own) if text else node
+
+
+def _back(of: Method, node: Node) -> str:
+    """The line or output whose derivative is said at a node: of several numbers the first that has one."""
+    if node.role == "output":
+        return next(iter(reached(of)), of.outputs[0])
+    if node.layer:
+        return ""
+    moved = {line.name for line in of.backward}
+    return next((name for name in numbers_of(of, node.symbol) if f"d{name}" in moved), node.symbol)
 
 
 def numbers_of(of: Method, name: str) -> tuple[str, ...]:
@@ -36,20 +49,17 @@ def numbers_of(of: Method, name: str) -> tuple[str, ...]:
     return tuple(one for one in names if of.program.families.get(one) == name)
 
 
-def _line(of: Method, wanted: tuple[str, ...]) -> str:
-    """The chain rule's own line, of what has it: of several outputs the first."""
+def _line(of: Method, wanted: str) -> str:
+    """The chain rule's own line."""
     shown = of.output_names
     renamed: dict[str, Tree] = {name: Symbol(shown[name]) for name in shown}
     renamed |= {f"d{name}": Symbol(f"d{shown[name]}") for name in shown}
-    names = {f"d{name}" for name in wanted}
-    return next((show(substitute(line.tree, renamed)) for line in of.backward if line.name in names), "")
+    return next((show(substitute(line.tree, renamed)) for line in of.backward if line.name == f"d{wanted}"), "")
 
 
 def _layer(of: Method, node: Node, masked: bool) -> str:
     """What comes back through the weights above, or through the activation."""
     layer = node.layer or 1
-    if node.role == "output":
-        return _line(of, reached(of)[:1])
     if node.role == "activation":
         return f"W{layer + 1}ᵀ·dz{layer + 1}"
     return show(_through(of, layer, "z", masked))
@@ -105,7 +115,7 @@ def arriving(of: Method, through: Collection[str]) -> str:
     if not of.backward:
         return ""
     if len(of.outputs) > 1:
-        return _line(of, reached(of)[:1])
+        return _line(of, next(iter(reached(of)), of.outputs[0]))
     inline: dict[str, Tree] = {}
     for line in of.program.lines:
         if line.name in through or line.name == "objective":
