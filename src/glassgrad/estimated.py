@@ -238,7 +238,7 @@ def _at_step(
     if not _whole(after, 0, experiment.steps):
         raise ExperimentError("experiment.range", setting="step", low=0, high=experiment.steps, came=after)
     of = method(experiment)
-    check_one_output(of, "estimators --at-step")
+    check_one_output(of, "estimators")
     reward_of(of, 1), chance_of(of, 1, sigma)  # what cannot be estimated is refused before anything is trained
     record = _trained(experiment, of, after, progress)
     if record.steps < after:

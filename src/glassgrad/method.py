@@ -14,7 +14,17 @@ from glassgrad.experiment import Experiment
 from glassgrad.formula.adjoint import adjoints
 from glassgrad.formula.evaluate import evaluate, is_aggregate
 from glassgrad.formula.functions import BELOW
-from glassgrad.formula.lines import INDEX, Level, Line, Program, read_lines, read_params, reads, split_lines, written_lines
+from glassgrad.formula.lines import (
+    INDEX,
+    Level,
+    Line,
+    Program,
+    read_lines,
+    read_params,
+    reads,
+    split_lines,
+    written_lines,
+)
 from glassgrad.formula.parser import parse
 from glassgrad.formula.text import show
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, substitute, symbols, walk
@@ -170,7 +180,7 @@ def _method(experiment: Experiment, written: int | None) -> Method:
     network = _network(experiment, _sizes(experiment, task), learned)
     pieces = _pieces(experiment, notes)
     outputs = output_symbols(network)
-    program, written = _program(pieces, _given(task, outputs), len(outputs))
+    program, as_written = _program(pieces, _given(task, outputs), len(outputs))
     backward = adjoints(program.lines, "objective", dict.fromkeys(outputs, "sample"))
     rate = re.sub(r"^\s*lr\s*=(?!=)", "", experiment.schedule)  # `lr = lr/step` is the formula lr/step
     schedule = _formula("schedule", SCHEDULES, rate, ("lr", "step", "steps"))
@@ -183,7 +193,7 @@ def _method(experiment: Experiment, written: int | None) -> Method:
         activation=hidden,
         output_activation=output,
         program=program,
-        written=written,
+        written=as_written,
         pieces=pieces,
         numbers={key: value for row in pieces.values() for key, value in row.numbers.items()},
         backward=backward if {line.name for line in backward} & {f"d{name}" for name in outputs} else (),
@@ -397,7 +407,8 @@ def _program(pieces: Mapping[str, Row], given: Mapping[str, Level], outputs: int
             _check_one_output(kind, row, known)
         program = _lines(kind, row, known, result, outputs)
         known |= {line.name: line.level for line in program.lines if line.name not in program.families}
-        known |= dict.fromkeys(program.each, "output") | dict.fromkeys(row.numbers, "step")
+        known.update(dict.fromkeys(program.each, "output"))
+        known.update(dict.fromkeys(row.numbers, "step"))
         sources += _named(row.formula, result)
     numbers: dict[str, Level] = {key: "step" for row in pieces.values() for key in row.numbers}
     source = "; ".join(sources)
@@ -472,7 +483,8 @@ def _fit(experiment: Experiment, found: Method) -> list[Text]:
     truth = _finite_truth(found.task)
     if experiment.fresh and experiment.data is not None:
         raise ExperimentError("experiment.fresh_data")
-    if found.network.outputs == 1 and "logp" not in used and (float(np.min(truth)) < low - 1e-6 or float(np.max(truth)) > high + 1e-6):
+    beyond = float(np.min(truth)) < low - 1e-6 or float(np.max(truth)) > high + 1e-6
+    if found.network.outputs == 1 and "logp" not in used and beyond:
         notes.append(
             text(
                 "experiment.range_warning",

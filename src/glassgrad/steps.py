@@ -171,7 +171,7 @@ def _output_backward(of: Method) -> Iterator[Quantity]:
             name = called.get(line.name, line.name)
             family = families.get(line.name, name)
             yield _make(name, substitute(line.tree, renamed), line.level, "backward", family)
-    for k, name in enumerate(outputs):
+    for k in net.units(net.last):
         last, arriving = net.sum_name(net.last, k), of.arriving(k)
         if arriving is None:
             yield _make(f"d{last}", ZERO, "sample", "backward", f"dz{net.last}")

@@ -239,6 +239,8 @@ class _Reader:
         return tuple(name for name, latest in self.latest.items() if latest in self.outputs.each)
 
     def assign(self, name: str, formula: str) -> None:
+        if name in self.more:
+            raise FormulaError("formula.bad_name", formula=f"{name} = {formula}", position=1, name=name)
         tree = parse(formula, tuple(self.latest), self.more)
         tree = substitute(tree, {old: Symbol(new) for old, new in self.latest.items() if old != new})
         tree = self.outputs.reduced(tree) if self.outputs.each else tree

@@ -81,7 +81,8 @@ def _free(name: str, taken: set[str]) -> str:
 
 def _given_drafts(of: Method, lines: list[Draft]) -> list[Draft]:
     """What the lines read and nothing computes: the label, chance, states from the step before."""
-    known = {"o", *of.outputs, *([INDEX] if len(of.outputs) > 1 else ()), *of.task.names, *(draft.node.symbol for draft in lines), *of.numbers, *CONSTANTS}
+    own = ("o", *of.outputs, *([INDEX] if len(of.outputs) > 1 else ()), *(draft.node.symbol for draft in lines))
+    known = {*own, *of.task.names, *of.numbers, *CONSTANTS}
     wanted = dict.fromkeys(name for draft in lines for name in symbols(draft.tree or Symbol("t")))
     return [
         Draft(Node(name, name, "input", _GIVEN.get(name, "state"), numbers=(name,)))

@@ -35,5 +35,7 @@ POLICIES = table(
              "在 o1 附近试一个回答，sigma 也是学来的：exp(o2) + least，因此不会变成 0"),
         "Williams 1992, section 6", {"least": 0.01}, Callable("distributions.Normal"), bounds={"least": (0.0, 1e9)}),
 )  # fmt: skip
-"""By name: output, pathwise, gaussian, bernoulli, categorical, gaussian_learned; lines that assign `a`, and `logp` where
-it is sampled. The last two are for several outputs."""
+"""By name: output, pathwise, gaussian, bernoulli, and, for several outputs, categorical and gaussian_learned.
+
+Lines that assign `a`, and `logp` where it is sampled.
+"""

@@ -92,9 +92,7 @@ class Net(nn.Module):
         found = [self.through(stack, i, x, mask, seen[i]) for i, stack in enumerate(self.stacks)]
         return found[0] if len(found) == 1 else torch.cat(found, dim=1), seen
 
-    def through(
-        self, stack: list[nn.Linear], part: int, x: Tensor, mask: Mapping[int, Tensor], seen: Seen
-    ) -> Tensor:
+    def through(self, stack: list[nn.Linear], part: int, x: Tensor, mask: Mapping[int, Tensor], seen: Seen) -> Tensor:
         """The same for one stack."""
         value, last = x, len(stack)
         for layer, linear in enumerate(stack, 1):
