@@ -306,6 +306,8 @@ def every_row() -> dict[str, Experiment]:
         "policy pathwise": {"reward": "square", "objective": "reward"},
         "policy gaussian": judged,
         "policy bernoulli": chosen,
+        "policy categorical": {**judged, "policy": "categorical", "reward": "right", "network": (2, 3, 4)},
+        "policy gaussian_learned": {**judged, "policy": "gaussian_learned", "network": (2, 3, 2)},
         "init own": {"init": "W1=[[0.5,-1],[1,0.25],[-0.5,2]]; b1=[0,1,2]; W2=[[1,-1,0.5]]; b2=[0.1]"},
         "task own": {"truth": "x1*x2"},
     }

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from glassgrad.doors import from_keywords, network_sizes, read_toml
 from glassgrad.errors import DataError, ExperimentError, GlassgradError
-from glassgrad.experiment import MAX_LAYERS, MAX_SAMPLES, MAX_STEPS, MAX_UNITS, Experiment
+from glassgrad.experiment import MAX_LAYERS, MAX_OUTPUTS, MAX_SAMPLES, MAX_STEPS, MAX_UNITS, Experiment
 from glassgrad.exports import toml_text
 from glassgrad.locale import LANGUAGES, Language, language, set_language
 from glassgrad.tables.experiments import EXPERIMENTS, shipped
@@ -40,11 +40,14 @@ def experiments(draw: st.DrawFn) -> Experiment:
     samples = draw(st.integers(1, MAX_SAMPLES // group)) * group
     shares = st.floats(0, 0.9, allow_subnormal=False)
     dropout = draw(st.just(0.0) | shares)
+    units = draw(st.lists(st.integers(1, MAX_UNITS), min_size=1, max_size=MAX_LAYERS - 1))
+    outputs = draw(st.integers(1, MAX_OUTPUTS))
     return Experiment(
         name=draw(texts),
         truth=draw(st.none() | formulas),
         held_out=draw(shares),
-        network=tuple(draw(st.lists(st.integers(1, MAX_UNITS), min_size=2, max_size=MAX_LAYERS))),
+        network=(*units, outputs),
+        apart=outputs > 1 and len(units) > 1 and draw(st.booleans()),
         activation=draw(texts),
         init=draw(texts),
         policy=draw(texts),

@@ -201,8 +201,24 @@ def test_a_network_has_as_many_inputs_as_a_question() -> None:
     assert refused("experiment.inputs", task="both").values["fix"] == "3-5-1"
 
 
-def test_a_network_has_one_output() -> None:
-    assert refused("experiment.outputs", network=(2, 5, 2)).values["fix"] == "2-5-1"
+def test_several_outputs_are_no_answer_by_themselves() -> None:
+    assert "write o1, o2, … for one output" in str(refused("formula.for_each_output", network=(2, 5, 2)))
+    for objective in ("(o - t)**2", "state s = 0; s = s + o; o1"):
+        refused("formula.for_each_output", network=(2, 5, 2), policy="a = o1", objective=objective)
+
+
+def test_what_only_several_outputs_have_is_explained() -> None:
+    assert refused("experiment.one_output", policy="categorical").values["name"] == "below"
+    assert refused("experiment.one_output", policy="a = o1 + o2").values["name"] == "o1"
+    assert refused("experiment.one_output", objective="sum(below(o))").values["name"] == "below"
+
+
+def test_what_is_apart_has_something_to_be_apart() -> None:
+    for network in ((2, 5, 1), (2, 3)):
+        with pytest.raises(ExperimentError, match="apart gives each output hidden layers of its own"):
+            Experiment("mine", network=network, apart=True)
+    learned = {"activation": "param p = 0.25; where(z > 0, z, p*z)", "policy": "a = o1", "objective": "sum(o)"}
+    assert refused("experiment.apart_learned", network=(2, 5, 2), apart=True, **learned).values["name"] == "p"
 
 
 @pytest.mark.parametrize("activation", ["linear", "tanh", "leaky_relu", "z**3"])

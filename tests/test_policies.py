@@ -24,7 +24,7 @@ def policy(asked: str) -> Row:
 
 
 def program(row: Row) -> Program:
-    given: dict[str, Level] = {"o": "sample", "noise": "sample", "uniform": "sample"}
+    given: dict[str, Level] = dict.fromkeys(("o", "o1", "o2", "noise", "uniform"), "sample")
     return read_lines(row.formula, {**given, **dict.fromkeys(row.numbers, "step")}, "a")
 
 
@@ -43,6 +43,23 @@ def gaussian(row: Row) -> Tied:
 
     a, o = (side.ravel() for side in np.meshgrid(GRID, [-1.0, 0.0, 0.3, 18.0]))
     return dataclasses.replace(line(row, "logp", "o", {"a": a, "o": o}), reference=logp)
+
+
+def gaussian_learned(row: Row) -> Tied:
+    """log p(a) of a normal distribution around o1, whose deviation is a line of its own."""
+
+    def logp(at: dict[str, torch.Tensor]) -> torch.Tensor:
+        made: torch.Tensor = pytorch(row, loc=at["o1"], scale=at["sigma"]).log_prob(at["a"])  # type: ignore[attr-defined]
+        return made
+
+    a, o, sigma = (side.ravel() for side in np.meshgrid(GRID, [-1.0, 0.3, 18.0], [0.01, 0.5, 3.0]))
+    return dataclasses.replace(line(row, "logp", "sigma", {"a": a, "o1": o, "sigma": sigma}), reference=logp)
+
+
+def deviation(row: Row) -> Tied:
+    """exp(o2), and what is added so that it does not vanish."""
+    least = row.numbers["least"]
+    return dataclasses.replace(line(row, "sigma", "o2", {"o2": GRID}), reference=lambda at: at["o2"].exp() + least)
 
 
 def bernoulli(row: Row) -> Tied:
@@ -77,6 +94,8 @@ TIED = {
         gaussian(policy("gaussian(sigma=0.05)")),
         gaussian(policy("gaussian(sigma=3)")),
         bernoulli(policy("bernoulli")),
+        gaussian_learned(policy("gaussian_learned")),
+        deviation(policy("gaussian_learned(least=0.5)")),
     )
 }
 
@@ -95,7 +114,8 @@ def test_a_small_error_in_a_policy_is_seen_and_named(name: str) -> None:
 
 
 def test_every_policy_is_tied() -> None:
-    assert {name.split()[1].partition("(")[0].rstrip(",") for name in TIED} == set(POLICIES)
+    """All but categorical, which chooses among outputs: `tests/test_outputs.py`."""
+    assert {name.split()[1].partition("(")[0].rstrip(",") for name in TIED} == set(POLICIES) - {"categorical"}
 
 
 def answer(row: Row, **values: object) -> Floats:

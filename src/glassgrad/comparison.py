@@ -484,7 +484,7 @@ def _row(name: str, runs: Runs, first: Runs, p_value: float | None, level: float
     times = np.where(happened, runs.solved_at, runs.experiment.steps)
     comparable = runs is not first and same_task(first.experiment, runs.experiment)
     better = statistics.improvement(*_paired(failed_last(first), first, errors, runs), level) if comparable else None
-    hidden = sum(runs.experiment.network[1:-1])
+    hidden = runs.experiment.hidden_units
     return Row(
         name=name,
         runs=n,

@@ -13,7 +13,7 @@ from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.parser import parse
 from glassgrad.formula.text import show
 from glassgrad.formula.tree import symbols
-from glassgrad.method import Method, method
+from glassgrad.method import Method, check_one_output, method
 from glassgrad.rl.arriving import Arriving, arriving, of_run
 from glassgrad.rl.estimate import SAMPLES, Estimate, estimate
 from glassgrad.rl.estimators import Estimator, own
@@ -238,6 +238,7 @@ def _at_step(
     if not _whole(after, 0, experiment.steps):
         raise ExperimentError("experiment.range", setting="step", low=0, high=experiment.steps, came=after)
     of = method(experiment)
+    check_one_output(of, "estimators")
     reward_of(of, 1), chance_of(of, 1, sigma)  # what cannot be estimated is refused before anything is trained
     record = _trained(experiment, of, after, progress)
     if record.steps < after:

@@ -9,6 +9,7 @@ from glassgrad.errors import ExperimentError
 Precision = Literal["single", "double"]
 
 MAX_LAYERS, MAX_UNITS, MAX_STEPS, MAX_SAMPLES = 8, 1024, 1_000_000, 1_000_000
+MAX_OUTPUTS = 100
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Experiment:
     name: what it is called.
     task: a task of the table; truth: a formula that replaces the task's own; data: a CSV file that replaces both.
     held_out: the share of the file's rows that is kept from training, at its end.
-    network: how many inputs, units, …, outputs. activation, output_activation, init: rows or own formulas.
+    network: how many inputs, units, …, outputs. apart: whether each output has hidden layers of its own.
+    activation, output_activation, init: rows or own formulas.
     policy, reward, objective, regulariser, optimizer, schedule: rows (`adam(lr=0.1)`), formulas, or lines.
     dropout: the share of hidden activations set to 0. clip: the largest norm of the gradient.
     samples: answers of a step, to questions drawn once, or anew for each step if `fresh`. batch: how many of them a
@@ -40,6 +42,7 @@ class Experiment:
     data: str | None = None
     held_out: float = 0.0
     network: tuple[int, ...] = (2, 5, 1)
+    apart: bool = False
     activation: str = "relu"
     output_activation: str = "linear"
     init: str = "default"
@@ -67,6 +70,7 @@ class Experiment:
         _within("layers", len(self.network), 2, MAX_LAYERS)
         for units in self.network:
             _within("units", units, 1, MAX_UNITS)
+        _within("outputs", self.network[-1], 1, MAX_OUTPUTS)
         if self.batch is not None:
             _within("batch", self.batch, 1, self.samples)
         _within("dropout", self.dropout, 0, 0.99)
@@ -75,6 +79,8 @@ class Experiment:
             _within("clip", self.clip, 1e-12, 1e12)
         if self.precision not in ("single", "double"):
             raise ExperimentError("experiment.choice", setting="precision", known="single, double", came=self.precision)
+        if self.apart and (self.network[-1] == 1 or len(self.network) == 2):
+            raise ExperimentError("experiment.apart", network="-".join(map(str, self.network)))
         if self.fresh and self.batch is not None:
             raise ExperimentError("experiment.fresh_batch", samples=self.samples)
         _within("group", self.group, 1, MAX_SAMPLES)
@@ -102,6 +108,11 @@ class Experiment:
             [1, 1, 5]
         """
         return step - (step - 1) % self.passes
+
+    @property
+    def hidden_units(self) -> int:
+        """How many hidden units there are in all."""
+        return sum(self.network[1:-1]) * (self.network[-1] if self.apart else 1)
 
     def change(self, **settings: Any) -> "Experiment":
         """The same experiment with some settings changed.

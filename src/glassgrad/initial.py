@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def initial_parameters(init: str, network: Network, seed: int) -> "dict[str, torch.Tensor]":
     """W1, b1, W2, …, in single precision, layer after layer from one generator, as nn.Linear draws them.
 
+    Networks that are apart are drawn one after the other, each layer after layer, as nn.Linear of its own sizes.
+
     init: a row (default, xavier, he, zeros), or own values as `W1=[[…], …]; b1=[…]; …`.
 
     Raises:
@@ -28,9 +30,10 @@ def initial_parameters(init: str, network: Network, seed: int) -> "dict[str, tor
     import torch
 
     generator = torch.Generator().manual_seed(seed)
+    parts = [[_layer(init, network, layer, generator) for layer in network.layers] for _ in range(network.parts)]
     found: dict[str, torch.Tensor] = {}
-    for layer in network.layers:
-        found[f"W{layer}"], found[f"b{layer}"] = _layer(init, network, layer, generator)
+    for layer, drawn in zip(network.layers, zip(*parts, strict=True), strict=True):
+        found[f"W{layer}"], found[f"b{layer}"] = (torch.cat(pieces) for pieces in zip(*drawn, strict=True))
     starts = {name: torch.tensor(start, dtype=torch.float32) for name, start in network.starts().items()}
     return found | starts
 
@@ -41,11 +44,12 @@ def _layer(
     import torch
     from torch.nn import init as draw
 
-    weight = torch.empty(network.sizes[layer], network.sizes[layer - 1], dtype=torch.float32)
-    bias = torch.zeros(network.sizes[layer], dtype=torch.float32)
+    units, inputs = len(network.rows(layer, 0)), network.fan_in(layer)
+    weight = torch.empty(units, inputs, dtype=torch.float32)
+    bias = torch.zeros(units, dtype=torch.float32)
     if init == "default":
         draw.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
-        bound = 1 / math.sqrt(network.sizes[layer - 1])
+        bound = 1 / math.sqrt(inputs)
         draw.uniform_(bias, -bound, bound, generator=generator)
     elif init == "xavier":
         draw.xavier_uniform_(weight, generator=generator)

@@ -11,6 +11,7 @@ from glassgrad.experiment import Experiment
 from glassgrad.formula.derivative import derivative
 from glassgrad.formula.evaluate import evaluate
 from glassgrad.method import Formula, Method, method
+from glassgrad.network import Network
 
 FLAT = 1e-3  # a unit whose slope is below this on every question hardly learns any more
 SLOPES_SHOWN = 200
@@ -37,7 +38,7 @@ class Units:
 
 @np.errstate(all="ignore")
 def forward(experiment: Experiment, parameters: Parameters, inputs: Floats) -> dict[str, Floats]:
-    """Every z, a and o by name for inputs of shape (n, inputs), in double precision; dropout is off.
+    """Every z, a and o (o1, o2, …) by name for inputs of shape (n, inputs), in double precision; dropout is off.
 
     Example:
         >>> from glassgrad.tables.experiments import shipped
@@ -48,13 +49,23 @@ def forward(experiment: Experiment, parameters: Parameters, inputs: Floats) -> d
     of = method(experiment)
     net, found, below = of.network, dict[str, Floats](), inputs
     for layer in net.layers:
-        z = below @ np.asarray(parameters[f"W{layer}"], np.float64).T + np.asarray(parameters[f"b{layer}"], np.float64)
+        z = below @ _weights(net, layer, parameters).T + np.asarray(parameters[f"b{layer}"], np.float64)
         formula = of.activation if layer < net.last else of.output_activation
         below = _activated(formula, layer, parameters, z)  # (n, units)
         found |= {net.sum_name(layer, i): z[:, i] for i in net.units(layer)}
         if layer < net.last:
             found |= {f"a{layer}_{i + 1}": below[:, i] for i in net.units(layer)}
-    found["o"] = below[:, 0]
+    return found | {name: below[:, k] for k, name in enumerate(of.outputs)}
+
+
+def _weights(net: Network, layer: int, parameters: Parameters) -> Floats:
+    """A layer's weights from all units below, 0 where a unit does not read one: (units, units below)."""
+    given = np.asarray(parameters[f"W{layer}"], np.float64)
+    if given.shape[1] == net.sizes[layer - 1]:
+        return given
+    found = np.zeros((net.sizes[layer], net.sizes[layer - 1]))
+    for unit in net.units(layer):
+        found[unit, list(net.sources(layer, unit))] = given[unit]
     return found
 
 
@@ -67,16 +78,17 @@ def _activated(formula: Formula, layer: int, parameters: Parameters, z: Floats) 
 def answers(experiment: Experiment, parameters: Parameters, inputs: Floats, output: Floats | None = None) -> Floats:
     """What the network answers, shape (n,): the policy without chance (noise 0, uniform 0.5).
 
-    output: the network's output where it is known already, as PyTorch has it.
+    output: the network's output where it is known already, as PyTorch has it: (n), or (n, outputs).
     """
     of = method(experiment)
+    seen = forward(experiment, parameters, inputs) if output is None else _by_output(of, output)
     values: dict[str, Any] = {
         **of.numbers,
         "noise": 0.0,
         "uniform": 0.5,
         "step": 1.0,
         "t": of.task.true(inputs),
-        "o": forward(experiment, parameters, inputs)["o"] if output is None else output,
+        **{name: seen[name] for name in of.outputs},
         **{name: inputs[:, i] for i, name in enumerate(of.task.names)},
     }
     for line in of.program.lines:
@@ -86,6 +98,11 @@ def answers(experiment: Experiment, parameters: Parameters, inputs: Floats, outp
         if line.name == "a":
             break
     return np.array(np.broadcast_to(values["a"], (len(inputs),)), dtype=np.float64)
+
+
+def _by_output(of: Method, output: Floats) -> dict[str, Floats]:
+    """Known outputs by name."""
+    return dict(zip(of.outputs, output.reshape(len(output), -1).T, strict=True))
 
 
 def units(experiment: Experiment, parameters: Parameters) -> Units:
@@ -114,9 +131,13 @@ def _slope(activation: Formula, layer: int, parameters: Parameters, z: Floats) -
 def slopes(experiment: Experiment, parameters: Parameters, inputs: Floats) -> list[Slope]:
     """The output's local slopes and intercept at each question: for x1 + x2 learned well, (1, 1) and 0.
 
+    Nothing where there are several outputs: none of them is the answer by itself.
+
     slope = W_L · diag(f'(z_{L-1})) · … · W_1, intercept = o - Σ slope_i * x_i
     """
     of = method(experiment)
+    if of.network.outputs > 1:
+        return []
     seen = forward(experiment, parameters, inputs)
     last = of.network.last
     steep = _slope(of.output_activation, last, parameters, seen[of.network.sum_name(last, 0)])[:, None]  # (n, 1)

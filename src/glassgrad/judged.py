@@ -11,7 +11,7 @@ from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.formula.text import show
 from glassgrad.initial import initial_parameters
-from glassgrad.method import Method, method
+from glassgrad.method import Method, check_one_output, method
 from glassgrad.rl.judge_basins import Basin, FixedPoint, Landscape, landscape
 from glassgrad.rl.judge_climbed import Climbed, climbed
 from glassgrad.rl.judge_ends import ends
@@ -201,6 +201,7 @@ def _judged(experiment: Experiment, runs: int | None, progress: Progress | None)
     from glassgrad.report.feedback import arriving
 
     of = method(experiment)
+    check_one_output(of, "judge")
     questions = [question(of, inputs) for inputs in asked(of)]
     count = _runs(runs, experiment, of, questions[0].inputs)
     views = [view(experiment, of, place) for place in questions]

@@ -13,8 +13,9 @@ from glassgrad.errors import ExperimentError, FormulaError
 from glassgrad.experiment import Experiment
 from glassgrad.formula.adjoint import adjoints
 from glassgrad.formula.evaluate import evaluate, is_aggregate
-from glassgrad.formula.functions import GROUPED
+from glassgrad.formula.functions import BELOW, GROUPED
 from glassgrad.formula.lines import (
+    INDEX,
     Level,
     Line,
     Program,
@@ -24,13 +25,14 @@ from glassgrad.formula.lines import (
     read_params,
     reads,
     split_lines,
+    written_lines,
 )
 from glassgrad.formula.parser import parse
 from glassgrad.formula.text import show
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, parts, substitute, symbols, walk
 from glassgrad.formula.tree import replace as replace_parts
 from glassgrad.locale import Text, text
-from glassgrad.network import Network
+from glassgrad.network import Learned, Network
 from glassgrad.table_file import read_table
 from glassgrad.tables.activations import ACTIVATIONS
 from glassgrad.tables.objectives import OBJECTIVES
@@ -49,6 +51,8 @@ _STEPS_OWN = re.compile(r"d?(z\d+(_\d+)?|a\d+_\d+|keep\d+_\d+|L|R|norm|shrink|cl
 
 CONSTANT = Symbol("lr")
 """The schedule that changes nothing."""
+
+Written = tuple[tuple[str, Tree], ...]
 
 _DEFAULTS = {"policy": {"sigma": 0.5}, "optimizer": {"lr": 0.01}}
 
@@ -81,6 +85,7 @@ class Method:
     task, network: what is asked, and the names of the network's numbers.
     activation, output_activation: formulas in z. regulariser: a formula in w, or None.
     program: the lines from the output o to `objective`: policy, reward, objective.
+    written: the same, one line for all outputs.
     pieces: the rows that the program was made of. numbers: the values of all their settings.
     optimizer: its row, with the schedule as one of its lines, and these lines from w, g to w_new.
     schedule: the learning rate as a formula in lr, step and steps.
@@ -96,6 +101,7 @@ class Method:
     activation: Formula
     output_activation: Formula
     program: Program
+    written: Written
     pieces: Mapping[str, Row]
     numbers: Mapping[str, float]
     backward: tuple[Line, ...]
@@ -116,7 +122,7 @@ class Method:
     def collected(self) -> tuple[Line, ...]:
         """What is worked out when data is collected: the program's lines, then the value of each old(…)."""
         levels: dict[str, Level] = {line.name: line.level for line in self.program.lines}
-        known = {**_given(self.task), **levels}
+        known = {**_given(self.task, self.outputs), **levels}
         found = (Line(name, parts(old)[0], level_of(old, known)) for old, name in self.olds.items())
         return (*self.program.lines, *found)
 
@@ -139,9 +145,27 @@ class Method:
         return self.optimizer_program.lines[0] if scheduled else None
 
     @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the lines of the program call the outputs: o; with several outputs o1, o2, …"""
+        return output_symbols(self.network)
+
+    @property
+    def output_names(self) -> Mapping[str, str]:
+        """What readers see for each: itself, or z2 (z2_1, z2_2, …) where the output is the last sum itself."""
+        last = self.network.last
+        return {
+            name: self.network.sum_name(last, k) if self.linear_output else name for k, name in enumerate(self.outputs)
+        }
+
+    @property
     def output_name(self) -> str:
-        """o, or z2 where the output is the last sum itself."""
-        return self.network.sum_name(self.network.last, 0) if self.linear_output else "o"
+        """What readers see for the output of a network that has only one."""
+        return self.output_names["o"]
+
+    def arriving(self, output: int) -> str | None:
+        """The line for what arrives at an output, do or do2; None if nothing does."""
+        name = f"d{self.outputs[output]}"
+        return name if any(line.name == name for line in self.backward) else None
 
 
 def method(experiment: Experiment) -> Method:
@@ -178,12 +202,14 @@ def _method(experiment: Experiment, written: int | None) -> Method:
     task = task_of(experiment)
     hidden = _formula("activation", ACTIVATIONS, experiment.activation, ("z",))
     output = _apart(_formula("output activation", ACTIVATIONS, experiment.output_activation, ("z",)), hidden)
-    network = Network(_sizes(experiment, task), (tuple(hidden.learned.items()), tuple(output.learned.items())))
+    learned = (tuple(hidden.learned.items()), tuple(output.learned.items()))
+    network = _network(experiment, _sizes(experiment, task), learned)
     pieces = _pieces(experiment, notes)
-    given = _given(task)
-    program = _program(pieces, given)
+    outputs = output_symbols(network)
+    given = _given(task, outputs)
+    program, as_written = _program(pieces, given, len(outputs))
     _check_groups(program, experiment.group)
-    backward = adjoints(program.lines, "objective", {"o": "sample"})
+    backward = adjoints(program.lines, "objective", dict.fromkeys(outputs, "sample"))
     rate = re.sub(r"^\s*lr\s*=(?!=)", "", experiment.schedule)  # `lr = lr/step` is the formula lr/step
     schedule = _formula("schedule", SCHEDULES, rate, ("lr", "step", "steps"))
     asked = _row("optimizer", OPTIMIZERS, experiment.optimizer)
@@ -195,9 +221,10 @@ def _method(experiment: Experiment, written: int | None) -> Method:
         activation=hidden,
         output_activation=output,
         program=program,
+        written=as_written,
         pieces=pieces,
         numbers={key: value for row in pieces.values() for key, value in row.numbers.items()},
-        backward=backward if any(line.name == "do" for line in backward) else (),
+        backward=backward if {line.name for line in backward} & {f"d{name}" for name in outputs} else (),
         observed=all(line.name != "dreward" for line in backward),
         regulariser=_formula("regulariser", REGULARISERS, experiment.regulariser, ("w",))
         if experiment.regulariser
@@ -282,9 +309,38 @@ def _sizes(experiment: Experiment, task: Task) -> tuple[int, ...]:
     if sizes[0] != len(task.inputs):
         fix = "-".join(map(str, (len(task.inputs), *sizes[1:])))
         raise ExperimentError("experiment.inputs", came=sizes[0], expected=len(task.inputs), task=task.name, fix=fix)
-    if sizes[-1] != 1:
-        raise ExperimentError("experiment.outputs", came=sizes[-1], fix="-".join(map(str, (*sizes[:-1], 1))))
     return sizes
+
+
+def _network(experiment: Experiment, sizes: tuple[int, ...], learned: tuple[Learned, Learned]) -> Network:
+    """The network, its hidden layers once for each output where these are apart.
+
+    Raises:
+        ExperimentError: an activation learns numbers, which networks that are apart would share.
+    """
+    if not experiment.apart:
+        return Network(sizes, learned)
+    if any(learned):
+        raise ExperimentError("experiment.apart_learned", name=(*learned[0], *learned[1])[0][0])
+    inputs, *hidden, outputs = sizes
+    return Network((inputs, *(units * outputs for units in hidden), outputs), learned, parts=outputs)
+
+
+def check_one_output(of: Method, what: str) -> None:
+    """For what knows one output only.
+
+    Raises:
+        ExperimentError: the network has several.
+    """
+    outputs, sizes = of.network.outputs, of.network.sizes
+    if outputs > 1:
+        fix = "-".join(map(str, (*(size // of.network.parts for size in sizes[1:-1]), 1)))
+        raise ExperimentError("experiment.several_outputs", what=what, outputs=outputs, fix=f"{sizes[0]}-{fix}")
+
+
+def output_symbols(network: Network) -> tuple[str, ...]:
+    """What lines call the outputs: o, or o1, o2, … if there are several."""
+    return ("o",) if network.outputs == 1 else tuple(f"o{k + 1}" for k in range(network.outputs))
 
 
 def _pieces(experiment: Experiment, notes: list[Text]) -> dict[str, Row]:
@@ -386,20 +442,21 @@ def _apart(output: Formula, hidden: Formula) -> Formula:
     return Formula(output.row, substitute(output.tree, same), output.learned, fixed=tuple(same))
 
 
-def _given(task: Task) -> dict[str, Level]:
+def _given(task: Task, outputs: tuple[str, ...]) -> dict[str, Level]:
     """What policy, reward and objective may read."""
-    names = (*task.names, "t", "o", "noise", "uniform")
-    return {**dict.fromkeys(names, "sample"), "step": "step"}
+    names = (*task.names, "t", *outputs, "noise", "uniform")
+    each: dict[str, Level] = dict.fromkeys(("o", INDEX), "output") if len(outputs) > 1 else {}
+    return {**dict.fromkeys(names, "sample"), **each, "step": "step"}
 
 
-def _lines(kind: str, row: Row, given: Mapping[str, Level], result: str) -> Program:
+def _lines(kind: str, row: Row, given: Mapping[str, Level], result: str, outputs: int = 1) -> Program:
     try:
-        return read_lines(row.formula, {**given, **dict.fromkeys(row.numbers, "step")}, result)
+        return read_lines(row.formula, {**given, **dict.fromkeys(row.numbers, "step")}, result, outputs)
     except FormulaError as error:
         raise error.within(kind) from None
 
 
-def _program(pieces: Mapping[str, Row], given: Mapping[str, Level]) -> Program:
+def _program(pieces: Mapping[str, Row], given: Mapping[str, Level], outputs: int) -> tuple[Program, Written]:
     """Policy, reward and objective as one list of lines; each is first read alone, so that an error names it."""
     known: dict[str, Level] = dict(given)
     sources: list[str] = []
@@ -409,11 +466,19 @@ def _program(pieces: Mapping[str, Row], given: Mapping[str, Level]) -> Program:
         row = pieces[kind]
         if kind == "objective":
             _check_readable(row, known, pieces)
-        program = _lines(kind, row, known, result)
-        known |= {line.name: line.level for line in program.lines} | dict.fromkeys(row.numbers, "step")
+        if outputs == 1:
+            _check_one_output(kind, row, known)
+        program = _lines(kind, row, known, result, outputs)
+        known |= {line.name: line.level for line in program.lines if line.name not in program.families}
+        known.update(dict.fromkeys(program.each, "output"))
+        known.update(dict.fromkeys(row.numbers, "step"))
         sources += _named(row.formula, result)
     numbers: dict[str, Level] = {key: "step" for row in pieces.values() for key in row.numbers}
-    return read_lines("; ".join(sources), {**given, **numbers}, "objective")
+    source = "; ".join(sources)
+    program = read_lines(source, {**given, **numbers}, "objective", outputs)
+    if outputs == 1:
+        return program, tuple((line.name, line.tree) for line in program.lines)
+    return program, written_lines(source, {**given, **numbers}, "objective")
 
 
 def _check_names(found: Method) -> None:
@@ -426,7 +491,7 @@ def _check_names(found: Method) -> None:
     settings = {name for formula in formulas for name in formula.numbers}
     names = [*(line.name for line in found.program.lines), *found.program.states]
     learned = set(found.network.starts())
-    taken = settings | learned | {f"d{name}" for name in ("o", *names, *learned)}
+    taken = settings | learned | {f"d{name}" for name in (*found.outputs, *names, *learned)}
     optimizer = found.optimizer_program
     own = [line.name for line in optimizer.lines if line.level == "step" or line.name == "R"]
     own += [name for name in optimizer.states if optimizer.level(name) == "step" or name == "R"]
@@ -456,13 +521,24 @@ def _check_readable(row: Row, known: Mapping[str, Level], pieces: Mapping[str, R
         raise ExperimentError("experiment.no_logp", policy=pieces["policy"].name)
 
 
+def _check_one_output(kind: str, row: Row, known: Mapping[str, Level]) -> None:
+    """What only a network with several outputs has is explained, too.
+
+    Raises:
+        ExperimentError: the row reads o2, index, or below(…), and there is one output.
+    """
+    found = re.search(rf"\b(o[1-9]\d*|{INDEX}|{BELOW}(?=\())", row.formula)
+    if found and found[1] not in {*known, *row.numbers} and not re.search(rf"\b{found[1]}\s*=(?!=)", row.formula):
+        raise ExperimentError("experiment.one_output", piece=kind, rule=row.name[:40], name=found[1])
+
+
 def _fit(experiment: Experiment, found: Method) -> list[Text]:
     """Refuse what cannot work, and note what will not do what it seems to."""
     notes = []
     name = str(found.output_activation.row)
     low, high = _range(found.output_activation)
     used = reads(found.program.lines, "objective")
-    logs = any(_logs_output(line.tree) for line in found.program.lines if line.name in used)
+    logs = any(_logs_output(line.tree, found.outputs) for line in found.program.lines if line.name in used)
     if found.pieces["policy"].name == "bernoulli" and (low < 0 or high > 1):
         raise ExperimentError("experiment.bernoulli_range", activation=name, low=low, high=high)
     if logs and low < 0:
@@ -470,7 +546,8 @@ def _fit(experiment: Experiment, found: Method) -> list[Text]:
     truth = _finite_truth(found.task)
     if experiment.fresh and experiment.data is not None:
         raise ExperimentError("experiment.fresh_data")
-    if "logp" not in used and (float(np.min(truth)) < low - 1e-6 or float(np.max(truth)) > high + 1e-6):
+    beyond = float(np.min(truth)) < low - 1e-6 or float(np.max(truth)) > high + 1e-6
+    if found.network.outputs == 1 and "logp" not in used and beyond:
         notes.append(
             text(
                 "experiment.range_warning",
@@ -529,10 +606,9 @@ def _range(activation: Formula) -> tuple[float, float]:
     return low if low > -1e6 else -np.inf, high if high < 1e6 else np.inf
 
 
-def _logs_output(tree: Tree) -> bool:
-    return any(
-        isinstance(part, Apply) and part.function == "log" and part.arguments == (Symbol("o"),) for part in walk(tree)
-    )
+def _logs_output(tree: Tree, outputs: tuple[str, ...]) -> bool:
+    logs = (part.arguments[0] for part in walk(tree) if isinstance(part, Apply) and part.function == "log")
+    return any(isinstance(inner, Symbol) and inner.name in outputs for inner in logs)
 
 
-__all__ = ["Formula", "Method", "method", "symbols", "task_of"]
+__all__ = ["Formula", "Method", "check_one_output", "method", "symbols", "task_of"]

@@ -16,15 +16,20 @@ class Network:
     """How many numbers enter, and how many units each layer has: 2-5-1 is `Network((2, 5, 1))`.
 
     learned: the numbers that each hidden layer's activation learns, and those of the output's: p becomes p1, p2, ….
+    parts: networks side by side, one for each output: each unit beyond the first layer reads its own part's alone.
 
     Example:
         >>> net = Network((2, 5, 1))
         >>> net.sum_name(1, 3), net.sum_name(2, 0), net.weight_name(2, 0, 4)
         ('z1_4', 'z2', 'W2_1_a1_5')
+        >>> net = Network((2, 10, 2), parts=2)
+        >>> net.shapes()["W2"], net.weight_name(2, 1, 5), list(net.sources(2, 1))
+        ((2, 5), 'W2_2_a1_6', [5, 6, 7, 8, 9])
     """
 
     sizes: tuple[int, ...]
     learned: tuple[Learned, Learned] = ((), ())
+    parts: int = 1
 
     @property
     def layers(self) -> range:
@@ -40,11 +45,37 @@ class Network:
         """The units of a layer, from 0."""
         return range(self.sizes[layer])
 
+    @property
+    def outputs(self) -> int:
+        """How many outputs there are."""
+        return self.sizes[-1]
+
+    def part(self, layer: int, unit: int) -> int:
+        """The part to which a unit belongs, from 0."""
+        return unit * self.parts // self.sizes[layer]
+
+    def rows(self, layer: int, part: int) -> range:
+        """The units of a layer that belong to a part."""
+        each = self.sizes[layer] // self.parts
+        return range(part * each, (part + 1) * each)
+
+    def sources(self, layer: int, unit: int) -> range:
+        """What a unit reads: all inputs, or the units of its part in the layer below."""
+        return self.units(0) if layer == 1 else self.rows(layer - 1, self.part(layer, unit))
+
+    def readers(self, layer: int, unit: int) -> range:
+        """The units of the layer above that read a unit."""
+        return self.rows(layer + 1, self.part(layer, unit))
+
+    def fan_in(self, layer: int) -> int:
+        """How many numbers each unit of a layer reads."""
+        return len(self.sources(layer, 0))
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """W1, b1, W2, …, with their shapes, in the order of nn.Linear's parameters."""
         found: dict[str, tuple[int, ...]] = {}
         for layer in self.layers:
-            found[f"W{layer}"] = (self.sizes[layer], self.sizes[layer - 1])
+            found[f"W{layer}"] = (self.sizes[layer], self.fan_in(layer))
             found[f"b{layer}"] = (self.sizes[layer],)
             found |= {f"{name}{layer}": () for name in self.learned_in(layer)}
         return found
@@ -60,9 +91,7 @@ class Network:
     @property
     def count(self) -> int:
         """How many numbers are learned."""
-        return sum(
-            self.sizes[layer] * (self.sizes[layer - 1] + 1) + len(self.learned_in(layer)) for layer in self.layers
-        )
+        return sum(self.sizes[layer] * (self.fan_in(layer) + 1) + len(self.learned_in(layer)) for layer in self.layers)
 
     def sum_name(self, layer: int, unit: int) -> str:
         """z1_1, …; the output is z2 alone where it is one number."""
@@ -85,8 +114,8 @@ class Network:
         """Each learned number: its own name, its array's name and its place there; weights of a unit, then its bias."""
         for layer in self.layers:
             for unit in self.units(layer):
-                for source in range(self.sizes[layer - 1]):
-                    yield self.weight_name(layer, unit, source), f"W{layer}", (unit, source)
+                for column, source in enumerate(self.sources(layer, unit)):
+                    yield self.weight_name(layer, unit, source), f"W{layer}", (unit, column)
                 yield self.bias_name(layer, unit), f"b{layer}", (unit,)
             for name in self.learned_in(layer):
                 yield f"{name}{layer}", f"{name}{layer}", ()

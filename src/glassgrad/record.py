@@ -148,8 +148,9 @@ def masks(experiment: Experiment, step: int, samples: int) -> dict[int, Floats]:
     """What dropout multiplies each hidden layer's activations with, (samples, units); nothing without dropout."""
     if not experiment.dropout:
         return {}
+    parts = experiment.network[-1] if experiment.apart else 1
     return {
-        layer: dropout_mask(experiment.seed, step, samples, layer, units, experiment.dropout)
+        layer: dropout_mask(experiment.seed, step, samples, layer, units * parts, experiment.dropout)
         for layer, units in enumerate(experiment.network[:-1])
         if layer
     }

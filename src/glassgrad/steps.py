@@ -4,7 +4,7 @@ Every number that a step computes has one line here, whether it comes from our o
 shown, evaluated and checked is this list.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -94,7 +94,7 @@ def weighted_sum(of: Method, layer: int, unit: int) -> Tree:
     net = of.network
     products = tuple(
         Apply("*", (Symbol(net.weight_name(layer, unit, j)), Symbol(net.source_name(layer, j))))
-        for j in net.units(layer - 1)
+        for j in net.sources(layer, unit)
     )
     return chain("+", (*products, Symbol(net.bias_name(layer, unit))))
 
@@ -115,9 +115,9 @@ def _forward(of: Method, dropout: bool) -> Iterator[Quantity]:
 def _output(of: Method) -> Iterator[Quantity]:
     """The output's activation, where it has one."""
     net = of.network
-    if not of.linear_output:
-        o = substitute(of.output_activation.in_layer(net.last), {"z": Symbol(net.sum_name(net.last, 0))})
-        yield _make("o", o, "sample", "forward", "o")
+    for k, name in enumerate(of.outputs) if not of.linear_output else ():
+        o = substitute(of.output_activation.in_layer(net.last), {"z": Symbol(net.sum_name(net.last, k))})
+        yield _make(name, o, "sample", "forward", "o")
 
 
 def _objective(of: Method) -> Iterator[Quantity]:
@@ -129,10 +129,11 @@ def _objective(of: Method) -> Iterator[Quantity]:
             if name in ("objective", "reward") or name.endswith("_new")
         )
     )
-    output: dict[str, Tree] = {"o": Symbol(of.output_name)}
+    output: dict[str, Tree] = {name: Symbol(shown) for name, shown in of.output_names.items()}
     for line in lines:
         if line.name in wanted:
-            yield _make(line.name, substitute(line.tree, output), line.level, "objective", line.name)
+            family = of.program.families.get(line.name, line.name)
+            yield _make(line.name, substitute(line.tree, output), line.level, "objective", family)
     loss: Tree = Apply("mean", (Symbol("objective"),))
     if of.regulariser is not None:
         names = [name for name, array, _ in of.network.parameters() if array.startswith("W")]
@@ -176,20 +177,26 @@ def _backward(of: Method, dropout: bool) -> Iterator[Quantity]:
 
 
 def _output_backward(of: Method) -> Iterator[Quantity]:
-    """From the objective to the last sum."""
-    net, output = of.network, of.output_name
-    wanted = reads(of.later(of.backward), "do") if of.backward else set()
-    renamed: Mapping[str, Tree] = {"o": Symbol(output), "do": Symbol(f"d{output}")}
-    for line in of.later(of.backward):
+    """From the objective to the last sums."""
+    net, outputs, backward = of.network, of.output_names, of.later(of.backward)
+    wanted = set().union(*(reads(backward, f"d{name}") for name in outputs)) if backward else set()
+    called = {**outputs, **{f"d{name}": f"d{shown}" for name, shown in outputs.items()}}
+    renamed: dict[str, Tree] = {name: Symbol(shown) for name, shown in called.items()}
+    own = f"dz{net.last}" if of.linear_output else "do"
+    families = {f"d{name}": f"d{family}" for name, family in of.program.families.items()}
+    families |= dict.fromkeys((f"d{name}" for name in outputs), own)
+    for line in backward:
         if line.name in wanted:
-            name = f"d{output}" if line.name == "do" else line.name
-            yield _make(name, substitute(line.tree, dict(renamed)), line.level, "backward", name)
-    last = net.sum_name(net.last, 0)
-    if not of.backward:
-        yield _make(f"d{last}", ZERO, "sample", "backward", f"dz{net.last}")
-    elif not of.linear_output:
-        slope = _slope(of.output_activation.in_layer(net.last), last)
-        yield _make(f"d{last}", multiply((Symbol("do"), slope)), "sample", "backward", f"dz{net.last}")
+            name = called.get(line.name, line.name)
+            family = families.get(line.name, name)
+            yield _make(name, substitute(line.tree, renamed), line.level, "backward", family)
+    for k in net.units(net.last):
+        last, arriving = net.sum_name(net.last, k), of.arriving(k)
+        if arriving is None:
+            yield _make(f"d{last}", ZERO, "sample", "backward", f"dz{net.last}")
+        elif not of.linear_output:
+            slope = _slope(of.output_activation.in_layer(net.last), last)
+            yield _make(f"d{last}", multiply((Symbol(arriving), slope)), "sample", "backward", f"dz{net.last}")
 
 
 def _slope(tree: Tree, z: str) -> Tree:
@@ -203,7 +210,7 @@ def _hidden_backward(of: Method, layer: int, unit: int, dropout: bool) -> Iterat
         "+",
         tuple(
             Apply("*", (Symbol(f"d{net.sum_name(layer + 1, k)}"), Symbol(net.weight_name(layer + 1, k, unit))))
-            for k in net.units(layer + 1)
+            for k in net.readers(layer, unit)
         ),
     )
     a, z = f"a{layer}_{unit + 1}", net.sum_name(layer, unit)
@@ -219,7 +226,7 @@ def _gradients(of: Method, dropout: bool) -> Iterator[Quantity]:
     for layer in net.layers:
         for i in net.units(layer):
             dz = Symbol(f"d{net.sum_name(layer, i)}")
-            for j in net.units(layer - 1):
+            for j in net.sources(layer, i):
                 weight = net.weight_name(layer, i, j)
                 mean = Apply("mean", (multiply((dz, Symbol(net.source_name(layer, j)))),))
                 share = (
@@ -239,9 +246,11 @@ def learned_gradients(of: Method, layer: int, dropout: bool) -> Iterator[Quantit
     for name in net.learned_in(layer):
         effect, terms = derivative(tree, f"{name}{layer}"), []
         for i in net.units(layer) if of.backward else ():
-            arriving = Symbol("do" if final else f"da{layer}_{i + 1}")
+            arriving = of.arriving(i) if final else f"da{layer}_{i + 1}"
+            if arriving is None:
+                continue
             kept = (Symbol(f"keep{layer}_{i + 1}"),) if dropout and not final else ()
-            terms.append(multiply((arriving, *kept, substitute(effect, {"z": Symbol(net.sum_name(layer, i))}))))
+            terms.append(multiply((Symbol(arriving), *kept, substitute(effect, {"z": Symbol(net.sum_name(layer, i))}))))
         gradient = f"d{name}{layer}"
         total = add(terms)
         yield _make(gradient, Apply("mean", (total,)) if total != ZERO else ZERO, "step", "gradient", gradient)

@@ -89,7 +89,7 @@ def why(contender: Contender, runs: Runs, progress: Progress | None = None) -> W
 
 def _from_table(runs: Runs, i: int) -> Mark | None:
     """The cause of a failing run as far as the table of runs has it."""
-    hidden = sum(runs.experiment.network[1:-1])
+    hidden = runs.experiment.hidden_units
     if runs.diverged_at[i] > 0 or not np.isfinite(runs.mean_error[i]):
         return "diverged", ""
     if hidden and runs.dead[i] == hidden:

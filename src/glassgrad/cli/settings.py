@@ -28,6 +28,7 @@ SETTINGS = (
     Setting("--group", "group", int),
     Setting("--passes", "passes", int),
     Setting("--network", "network", str, "2-5-1"),
+    Setting("--apart", "apart", bool),
     Setting("--activation", "activation", str, "NAME|FORMULA"),
     Setting("--output-activation", "output_activation", str, "NAME|FORMULA"),
     Setting("--init", "init", str, "NAME|VALUES"),

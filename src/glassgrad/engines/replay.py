@@ -9,7 +9,7 @@ from torch import Tensor
 
 from glassgrad.draws import Floats
 from glassgrad.engines.torch import DTYPES, Batch, Net, Objective, alone
-from glassgrad.engines.torch.net import resolve
+from glassgrad.engines.torch.net import Seen, resolve
 from glassgrad.engines.torch.objective import Old
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate, evaluate_torch
@@ -34,9 +34,12 @@ def reference(experiment: Experiment, moment: Moment) -> tuple[Reference, Refere
 
 
 def outputs(record: Record, sample: int) -> Floats:
-    """The network's output for one sample of each step's batch, before the update: PyTorch's own; NaN if not kept."""
+    """The network's output for one sample of each step's batch, before the update: PyTorch's own; NaN if not kept.
+
+    Shape (steps), or (steps, outputs) if there are several.
+    """
     of, experiment = record.method, record.experiment
-    found = np.full(record.steps, np.nan)
+    found = np.full((record.steps, of.network.outputs), np.nan)
     with alone(experiment.precision), torch.no_grad():
         net: Net | None = None
         for step in range(1, record.steps + 1):
@@ -49,16 +52,17 @@ def outputs(record: Record, sample: int) -> Floats:
                 for layer, m in masks(experiment, step, len(inputs)).items()
             }
             o = net(torch.tensor(inputs, dtype=DTYPES[experiment.precision]), mask)
-            found[step - 1] = o[min(sample, len(o) - 1), 0].item()
-    return found
+            found[step - 1] = o[min(sample, len(o) - 1)].double().numpy()
+    return found[:, 0] if of.network.outputs == 1 else found
 
 
 def final_outputs(record: Record, inputs: Floats) -> Floats:
-    """The final network's output for each question by itself, as a script asks them."""
+    """The final network's output for each question by itself, as a script asks them: (n), or (n, outputs)."""
     with alone(record.experiment.precision), torch.no_grad():
         net = _at(None, record.method, record.experiment, record.final)
         dtype = DTYPES[record.experiment.precision]
-        return np.array([net(torch.tensor(row[None, :], dtype=dtype), {}).item() for row in inputs])
+        found = np.array([net(torch.tensor(row[None, :], dtype=dtype), {}).double().numpy()[0] for row in inputs])
+        return found[:, 0] if record.method.network.outputs == 1 else found
 
 
 def _at(net: Net | None, of: Method, experiment: Experiment, parameters: Mapping[str, Any]) -> Net:
@@ -66,8 +70,8 @@ def _at(net: Net | None, of: Method, experiment: Experiment, parameters: Mapping
     tensors = {name: torch.tensor(value, dtype=DTYPES[experiment.precision]) for name, value in parameters.items()}
     if net is None:
         return Net(of, tensors, DTYPES[experiment.precision])
-    for name, parameter in net.by_name().items():
-        parameter.copy_(tensors[name])
+    for piece in net.pieces():
+        piece.parameter.copy_(tensors[piece.array][piece.rows] if piece.parameter.dim() else tensors[piece.array])
     return net
 
 
@@ -102,50 +106,53 @@ class _Replay:
         return self.objective.collect(o, batch, moment.step, moment.lines)
 
     def run(self) -> tuple[Reference, Reference]:
-        seen: dict[str, Tensor] = {}
-        o = self.net(self.batch.x, self.batch.mask, seen)
+        o, seen = self.net.in_parts(self.batch.x, self.batch.mask)
         lines: dict[str, Any] = {}
         states = dict(self.moment.lines)
         self.objective.run(o, self.batch, self.moment.step, states, lines)
-        found = self.sums(seen) | {"o": _numbers(o), "L": self.moment.loss}
+        found = self.sums(seen) | {"L": self.moment.loss}
+        found |= {name: _numbers(lines[name]) for name in self.of.outputs}
         for line in self.of.program.lines:
             found[line.name] = _numbers(lines[line.name])
         found |= {name: _numbers(lines[name]) for name in self.of.olds.values()}
-        found |= self.derivatives(seen, o, lines)
+        found |= self.derivatives(seen, lines)
         found |= self.regulariser() | self.gradients()
         return found, self.update(found) if self.moment.updated else {}
 
-    def sums(self, seen: Mapping[str, Tensor]) -> Reference:
+    def sums(self, seen: list[Seen]) -> Reference:
         """z and a of every unit."""
         net, found = self.of.network, {}
         for layer in net.layers:
-            for i in net.units(layer):
-                found[net.sum_name(layer, i)] = _numbers(seen[f"z{layer}"][:, i])
-                if layer < net.last:
-                    found[f"a{layer}_{i + 1}"] = _numbers(seen[f"a{layer}"][:, i])
+            for part, of in enumerate(seen):
+                for column, i in enumerate(net.rows(layer, part)):
+                    found[net.sum_name(layer, i)] = _numbers(of[f"z{layer}"][:, column])
+                    if layer < net.last:
+                        found[f"a{layer}_{i + 1}"] = _numbers(of[f"a{layer}"][:, column])
         return found
 
-    def derivatives(self, seen: Mapping[str, Tensor], o: Tensor, lines: Mapping[str, Any]) -> Reference:
+    def derivatives(self, seen: list[Seen], lines: Mapping[str, Any]) -> Reference:
         """Autograd's derivative of the mean objective with respect to everything on the way."""
-        named = {**seen, "o": o, **{line.name: lines[line.name] for line in self.of.program.lines}}
+        units = {(part, name): value for part, of in enumerate(seen) for name, value in of.items()}
+        named = {(None, name): lines[name] for name in self.of.outputs}
+        named |= {(None, line.name): lines[line.name] for line in self.of.program.lines}
         wanted = {
             name: value
-            for name, value in named.items()
-            if isinstance(value, Tensor) and value.requires_grad and name != "objective"
+            for name, value in (*units.items(), *named.items())
+            if isinstance(value, Tensor) and value.requires_grad and name[1] != "objective"
         }
         mean = lines["objective"].mean()
         nothing: tuple[Tensor | None, ...] = (None,) * len(wanted)
         grads = torch.autograd.grad(mean, list(wanted.values()), allow_unused=True) if mean.requires_grad else nothing
         net, found = self.of.network, {}
-        for (name, value), grad in zip(wanted.items(), grads, strict=True):
+        for ((part, name), value), grad in zip(wanted.items(), grads, strict=True):
             scaled = _numbers(torch.zeros_like(value) if grad is None else grad, units=True)
             if value.dim() > 0:
                 scaled = scaled * len(value)
-            if name in seen:
+            if part is not None:
                 layer = int(name[1:])
-                for i in net.units(layer):
+                for column, i in enumerate(net.rows(layer, part)):
                     inner = net.sum_name(layer, i) if name[0] == "z" else f"a{layer}_{i + 1}"
-                    found[f"d{inner}"] = scaled[:, i]
+                    found[f"d{inner}"] = scaled[:, column]
             else:
                 found[f"d{name}"] = scaled[:, 0] if scaled.ndim == 2 else scaled
         return found

@@ -29,10 +29,14 @@ def adjoints(lines: tuple[Line, ...], result: str, given: Mapping[str, Level]) -
     """
     found: dict[str, Line] = {}
     levels = {**given, **{line.name: line.level for line in lines}}
+    readers: dict[str, list[Line]] = {}
+    for line in lines:
+        for name in symbols(line.tree):
+            readers.setdefault(name, []).append(line)
     for name in (*(line.name for line in reversed(lines)), *given):
         if name == result:
             continue
-        terms = [_term(line, name, result, found, levels) for line in lines if name in symbols(line.tree)]
+        terms = [_term(line, name, result, found, levels) for line in readers.get(name, ())]
         total = add(term for term in terms if term is not None)
         if total != ZERO:
             found[name] = Line(f"d{name}", total, levels[name])

@@ -253,6 +253,9 @@ AGGREGATES: dict[str, Aggregate] = {
 GROUPED = frozenset(name for name in AGGREGATES if name.startswith("group_"))
 """Those that read the answers to the same question: samples that lie side by side."""
 
+BELOW = "below"
+"""For each output of a network the sum over the outputs before it; it stands in lines of several outputs alone."""
+
 CONSTANTS = {"pi": 3.141592653589793}
 
 CALLABLE = frozenset(name for name in (*FUNCTIONS, *AGGREGATES) if name.isidentifier()) - {"neg"}

@@ -11,19 +11,28 @@ what does not; the other way leads only through mean, sum, max, min, std, count,
 import keyword
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from glassgrad.errors import FormulaError
 from glassgrad.formula.evaluate import is_aggregate
-from glassgrad.formula.functions import AGGREGATES, CALLABLE, CONSTANTS
+from glassgrad.formula.functions import AGGREGATES, BELOW, CALLABLE, CONSTANTS
+from glassgrad.formula.outputs import Each, Outputs
 from glassgrad.formula.parser import parse
 from glassgrad.formula.spelling import MAX_LENGTH, check_spelling, keyword_error
 from glassgrad.formula.text import show
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, parts, replace, substitute, symbols
 
-Level = Literal["sample", "parameter", "step"]
-"""What a line has one value for: each sample, each parameter, or the whole step."""
+Level = Literal["output", "sample", "parameter", "step"]
+"""What a line has one value for: each output of each sample, each sample, each parameter, or the whole step.
+
+Lines of the first kind are written out as they are read: no `Line` has it.
+"""
+
+INDEX = "index"
+"""Which output it is, from 0, in a line with a value for each."""
+
+_ONE_NUMBER = ("a", "logp", "reward", "objective")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +54,16 @@ class Program:
     source: the lines as they were written.
     states: what lasts from step to step, with its first value; its next value is `name_new`.
     latest: for each name as written, the name of its last value.
+    each: the names as written that have a value for each output. families: for the lines of one output, or on the way
+        to an aggregate over all, what they are instances of: p for p_3.
     """
 
     source: tuple[str, ...]
     states: dict[str, Tree]
     lines: tuple[Line, ...]
     latest: dict[str, str]
+    each: tuple[str, ...] = ()
+    families: dict[str, str] = field(default_factory=dict)
 
     def level(self, name: str) -> Level:
         """The level of a state: that of the line that assigns it."""
@@ -99,11 +112,12 @@ def read_params(source: str) -> tuple[dict[str, float], str]:
     return params, "; ".join(rest)
 
 
-def read_lines(source: str, given: Mapping[str, Level], result: str) -> Program:
+def read_lines(source: str, given: Mapping[str, Level], result: str, outputs: int = 1) -> Program:
     """Read the lines of a method.
 
     given: the names that it may read, and their levels.
     result: the name that it must assign; a single formula without a name assigns it.
+    outputs: how many outputs there are, where given names have a value for each: `o` is o1, o2, … in turn.
 
     Raises:
         FormulaError: a line is no line, a formula no formula, levels are mixed, `result` is not assigned.
@@ -113,6 +127,9 @@ def read_lines(source: str, given: Mapping[str, Level], result: str) -> Program:
         >>> program = read_lines("state m = 0; m = 0.9*m + g; w = w - 0.1*m", given, "w")
         >>> [str(line) for line in program.lines]
         ['m_new = 0.9*m + g', 'w_new = w - 0.1*m_new']
+        >>> given = {"o": "output", "o1": "sample", "o2": "sample"}
+        >>> [str(line) for line in read_lines("e = exp(o); objective = log(sum(e))", given, "objective", 2).lines]
+        ['e_1 = exp(o1)', 'e_2 = exp(o2)', 'sum_e = e_1 + e_2', 'objective = log(sum_e)']
     """
     lines = split_lines(source)
     if not lines:
@@ -120,13 +137,32 @@ def read_lines(source: str, given: Mapping[str, Level], result: str) -> Program:
     states = _states(lines, given)
     rest = [line for line in lines if not re.match(_STATE, line)]
     halves = [_halves(line, result if i == len(rest) else None) for i, line in enumerate(rest, 1)]
-    reader = _Reader(dict(given), states, {name for name, _ in halves})
+    reader = _Reader(dict(given), states, {name for name, _ in halves}, outputs)
     for name, formula in halves:
         reader.assign(name, formula)
     missing = next((name for name in (*reader.states, result) if name not in reader.assigned), None)
     if missing:
         raise FormulaError("formula.never_assigned", name=missing)
-    return Program(lines, reader.states, reader.finished(), reader.latest)
+    return Program(lines, reader.states, reader.finished(), reader.latest, reader.each(), reader.families)
+
+
+def written_lines(source: str, given: Iterable[str], result: str) -> tuple[tuple[str, Tree], ...]:
+    """The lines as they are written, one for all outputs, with names for aggregates: what a drawing shows.
+
+    Example:
+        >>> lines = written_lines("p = exp(o)/sum(exp(o)); -log(p)", ("o",), "objective")
+        >>> [f"{name} = {show(tree)}" for name, tree in lines]
+        ['sum_1 = sum(exp(o))', 'p = exp(o)/sum_1', 'objective = -log(p)']
+    """
+    lines = split_lines(source)
+    states = _states(lines, {})
+    rest = [line for line in lines if not re.match(_STATE, line)]
+    halves = [_halves(line, result if i == len(rest) else None) for i, line in enumerate(rest, 1)]
+    reader = _Reader(dict.fromkeys(given, "sample"), states, {name for name, _ in halves}, 1)
+    reader.more = (BELOW,)
+    for name, formula in halves:
+        reader.assign(name, formula)
+    return tuple(reader.raw)
 
 
 _STATE = r"state\s+(?=[^\s=])"
@@ -163,17 +199,56 @@ def _halves(line: str, result: str | None) -> tuple[str, str]:
 class _Reader:
     """Reads line after line: which name is which by now, and at what level each stands."""
 
-    def __init__(self, given: dict[str, Level], states: dict[str, Tree], written: set[str]) -> None:
+    def __init__(self, given: dict[str, Level], states: dict[str, Tree], written: set[str], outputs: int) -> None:
         self.states = states
         self.taken = {*given, *states, *written}
         self.levels: dict[str, Level] = dict(given)
         self.latest = {name: name for name in (*given, *states)}
         self.assigned: set[str] = set()
         self.raw: list[tuple[str, Tree]] = []
+        each = {name: _of_each(name, outputs) for name, level in given.items() if level == "output"}
+        self.levels |= {part.name: "sample" for one in each.values() for part in one if isinstance(part, Symbol)}
+        self.outputs = Outputs(outputs, each, self.line)
+        self.more: tuple[str, ...] = (BELOW,) if each else ()
+        self.families: dict[str, str] = {}
+
+    def line(self, name: str, family: str, tree: Tree) -> Symbol:
+        """A new line, called as asked or as near as that is free."""
+        stem, number = re.fullmatch(r"(.*?)(\d*)", name).groups()  # type: ignore[union-attr]
+        unique = _free((name, *(f"{stem}{i}" for i in range(int(number or 0) + 1, MAX_LENGTH))), self.taken)
+        self.taken.add(unique)
+        self.families[unique] = family or unique
+        self.raw.append((unique, self.inner(tree)))
+        return Symbol(unique)
+
+    def assign_each(self, name: str, tree: Tree) -> None:
+        """A line with a value for each output, as that many lines: p_1, p_2, …"""
+        numbers = range(1, self.outputs.count + 1)
+        again = (name + "_new" * i for i in range(MAX_LENGTH))
+        family = next(n for n in again if n not in self.outputs.each and not self.taken & {f"{n}_{k}" for k in numbers})
+        names = [f"{family}_{k}" for k in numbers]
+        self.raw += zip(names, self.outputs.at(self.inner(tree)), strict=True)
+        self.taken |= {family, *names}
+        self.families |= dict.fromkeys(names, family)
+        self.outputs.each[family] = tuple(map(Symbol, names))
+        self.latest[name] = family
+        self.assigned.add(name)
+
+    def each(self) -> tuple[str, ...]:
+        """The names as written that have a value for each output."""
+        return tuple(name for name, latest in self.latest.items() if latest in self.outputs.each)
 
     def assign(self, name: str, formula: str) -> None:
-        tree = parse(formula, tuple(self.latest))
+        if name in self.more:
+            raise FormulaError("formula.bad_name", formula=f"{name} = {formula}", position=1, name=name)
+        tree = parse(formula, tuple(self.latest), self.more)
         tree = substitute(tree, {old: Symbol(new) for old, new in self.latest.items() if old != new})
+        tree = self.outputs.reduced(tree) if self.outputs.each else tree
+        if self.outputs.differ(tree):
+            if name in self.states or name in _ONE_NUMBER:
+                raise FormulaError("formula.for_each_output", line=f"{name} = {formula}", name=name)
+            self.assign_each(name, tree)
+            return
         tree = self.hoisted(tree)
         unique = name
         if name in self.latest:
@@ -185,14 +260,14 @@ class _Reader:
 
     def hoisted(self, tree: Tree) -> Tree:
         """Each mean(…) inside a formula becomes a line of its own, so that a line has one level."""
-        if is_aggregate(tree):
+        if _aggregates_outputs(tree):
             (inner,) = parts(tree)
             return Apply(_function(tree), (self.inner(inner),))
         return self.inner(tree)
 
     def inner(self, tree: Tree) -> Tree:
         def change(part: Tree) -> Tree | None:
-            if not is_aggregate(part):
+            if not _aggregates_outputs(part):
                 return None
             whole = self.hoisted(part)
             for unique, known in self.raw:
@@ -229,6 +304,13 @@ class _Reader:
         return tuple(Line(name, tree, self.levels[name]) for name, tree in self.raw)
 
 
+def _of_each(name: str, outputs: int) -> Each:
+    """A given name for each output: o1, o2, …; 0, 1, …; p_1, p_2, …"""
+    if name == INDEX:
+        return tuple(Number(float(k)) for k in range(outputs))
+    return tuple(Symbol(f"{name}{k + 1}" if name == "o" else f"{name}_{k + 1}") for k in range(outputs))
+
+
 def _free(names: Iterable[str], taken: set[str]) -> str:
     return next(name for name in names if name not in taken)
 
@@ -250,6 +332,11 @@ def _check_levels(name: str, tree: Tree, levels: Mapping[str, Level]) -> None:
     for part in _aggregates(tree):
         if level_of(parts(part)[0], levels) == "step" and _function(part) != "count":
             raise FormulaError("formula.nothing_to_aggregate", name=_function(part), line=f"{name} = {show(tree)}")
+
+
+def _aggregates_outputs(tree: Tree) -> bool:
+    """Whether a tree is an aggregate, of samples or of outputs."""
+    return is_aggregate(tree) or (isinstance(tree, Apply) and tree.function == BELOW)
 
 
 def _aggregates(tree: Tree) -> list[Tree]:

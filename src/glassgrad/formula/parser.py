@@ -29,11 +29,12 @@ _COMPARISONS: dict[type[ast.AST], str] = {
 }  # fmt: skip
 
 
-def parse(formula: str, names: Collection[str] | None = None) -> Tree:
+def parse(formula: str, names: Collection[str] | None = None, more: Collection[str] = ()) -> Tree:
     """Read a formula.
 
     formula: at most 2,000 characters, nested at most 50 deep; line ends count as spaces.
-    names: the symbols that it may use; None admits every name.
+    names: the symbols that it may use; None admits every name. more: functions of one argument beside those that are
+        known everywhere.
 
     Raises:
         FormulaError: it is no formula of the language; with the position and the nearest known name.
@@ -51,7 +52,7 @@ def parse(formula: str, names: Collection[str] | None = None) -> Tree:
         raise _syntax_error(formula, (error.offset or 1) - 1) from None
     except (RecursionError, MemoryError):  # thousands of signs before one number
         raise FormulaError("formula.too_deep", formula=formula, position=1, most=MAX_DEPTH) from None
-    return _Reader(formula, names).read(body, 0)
+    return _Reader(formula, names, more).read(body, 0)
 
 
 def _syntax_error(formula: str, position: int) -> FormulaError:
@@ -65,9 +66,10 @@ def _syntax_error(formula: str, position: int) -> FormulaError:
 class _Reader:
     """Turns Python's tree into ours, node by node; anything not named here is refused."""
 
-    def __init__(self, formula: str, names: Collection[str] | None) -> None:
+    def __init__(self, formula: str, names: Collection[str] | None, more: Collection[str]) -> None:
         self.formula = formula
         self.names = names
+        self.more = more
 
     def error(self, node: ast.expr, key: str, **values: object) -> FormulaError:
         position = min(max(node.col_offset, 1), len(self.formula))
@@ -113,7 +115,7 @@ class _Reader:
 
     def symbol(self, node: ast.Name) -> Tree:
         name = node.id
-        if name in CALLABLE:
+        if name in CALLABLE or name in self.more:
             raise self.error(node, "formula.function_alone", name=name)
         if self.names is None or name in self.names or name in CONSTANTS:
             return Symbol(name)
@@ -154,13 +156,13 @@ class _Reader:
         return Apply(name, (self.read(node.left, depth + 1), self.read(node.comparators[0], depth + 1)))
 
     def call(self, node: ast.Call, name: str, depth: int) -> Tree:
-        if name not in CALLABLE:
+        if name not in CALLABLE and name not in self.more:
             near = nearest_function(name, self.names or ())
             raise self.error(node, "formula.unknown_function", name=name, hint=hint(near))
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
             raise self.error(node, "formula.keywords", name=name)
         count = len(node.args)
-        if name in AGGREGATES and count == 1:
+        if (name in AGGREGATES or name in self.more) and count == 1:
             return Apply(name, (self.read(node.args[0], depth + 1),))
         if name not in FUNCTIONS or count != FUNCTIONS[name].arity:
             expected = FUNCTIONS[name].arity if name in FUNCTIONS else 1

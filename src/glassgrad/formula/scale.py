@@ -115,6 +115,10 @@ def _exact(condition: Apply, values: Mapping[str, Array]) -> bool:
 
 
 def _whole(tree: Tree, values: Mapping[str, Array]) -> bool:
+    if isinstance(tree, Apply) and tree.function in ("+", "neg"):
+        return all(_whole(part, values) for part in tree.arguments)
+    if isinstance(tree, Number):
+        return tree.value == round(tree.value)
     if not isinstance(tree, Symbol) or tree.name not in values:
         return False
     value = np.asarray(values[tree.name], dtype=np.float64)

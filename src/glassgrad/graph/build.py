@@ -6,14 +6,14 @@ from functools import lru_cache
 
 from glassgrad.experiment import Experiment
 from glassgrad.formula.functions import CONSTANTS
-from glassgrad.formula.lines import reads
+from glassgrad.formula.lines import INDEX, Line, reads
 from glassgrad.formula.text import show
 from glassgrad.formula.tree import Symbol, Tree, substitute, symbols
 from glassgrad.graph.flow import flowing
 from glassgrad.graph.layers import Draft, layer_drafts, output_draft
 from glassgrad.graph.model import Edge, Graph, Node
 from glassgrad.graph.obstacle import obstacle
-from glassgrad.graph.slopes import arriving, slope_texts
+from glassgrad.graph.slopes import arriving, numbers_of, reached, slope_texts
 from glassgrad.method import Method, method
 
 _ROLES = {"a": "answer", "reward": "reward", "objective": "objective", "logp": "logp"}
@@ -36,28 +36,40 @@ def graph(experiment: Experiment) -> Graph:
     drafts = [*layer_drafts(of, experiment.dropout > 0), *output_draft(of)]
     lines = _line_drafts(of, {draft.node.name for draft in drafts})
     drafts += [*_given_drafts(of, lines), *lines, *_loss_drafts(of, lines)]
-    output = of.output_name
-    edges = flowing(tuple(_edges(drafts, output)), {d.node.name for d in drafts if d.node.kind == "parameter"})
+    output = _output(of)
+    edges = flowing(tuple(_edges(of, drafts, output)), {d.node.name for d in drafts if d.node.kind == "parameter"})
     nodes = slope_texts(of, tuple(draft.node for draft in drafts), edges)
     through = {node.symbol for node in nodes if node.kind == "line" and node.derivative}
-    return Graph(_hanging(nodes, edges, output), edges, output, arriving(of, through))
+    at = next(iter(reached(of)), of.outputs[0])
+    return Graph(_hanging(nodes, edges, output), edges, output, arriving(of, through), of.output_names[at])
+
+
+def _output(of: Method) -> str:
+    """The node of the output: z2, or o."""
+    return f"z{of.network.last}" if of.linear_output else "o"
+
+
+def _lines(of: Method) -> tuple[Line, ...]:
+    """The lines as they are written, one for all outputs."""
+    return tuple(Line(name, tree, "sample") for name, tree in of.written)
 
 
 def _wanted(of: Method) -> set[str]:
     """The lines that lead to the objective, to the reward, or to a state of the next step."""
     results = ("objective", "reward", *(of.program.latest[state] for state in of.program.states))
-    return set().union(*(reads(of.program.lines, name) for name in results))
+    return set().union(*(reads(_lines(of), name) for name in results))
 
 
 def _line_drafts(of: Method, taken: set[str]) -> list[Draft]:
-    output: dict[str, Tree] = {"o": Symbol(of.output_name)}
+    output: dict[str, Tree] = {"o": Symbol(_output(of)), **{n: Symbol(shown) for n, shown in of.output_names.items()}}
     wanted, found = _wanted(of), []
     next_values = {of.program.latest[state] for state in of.program.states}
-    for line in of.program.lines:
+    for line in _lines(of):
         if line.name in wanted:
             role = "next" if line.name in next_values else _ROLES.get(line.name, "line")
             name = _free(line.name, {*taken, "L", "R"})
-            node = Node(name, line.name, "line", role, show(substitute(line.tree, output)), numbers=(line.name,))
+            numbers = numbers_of(of, line.name)
+            node = Node(name, line.name, "line", role, show(substitute(line.tree, output)), numbers=numbers)
             found.append(Draft(node, line.tree))
     return found
 
@@ -69,7 +81,8 @@ def _free(name: str, taken: set[str]) -> str:
 
 def _given_drafts(of: Method, lines: list[Draft]) -> list[Draft]:
     """What the lines read and nothing computes: the label, chance, states from the step before."""
-    known = {"o", *of.task.names, *(draft.node.symbol for draft in lines), *of.numbers, *CONSTANTS}
+    own = ("o", *of.outputs, *([INDEX] if len(of.outputs) > 1 else ()), *(draft.node.symbol for draft in lines))
+    known = {*own, *of.task.names, *of.numbers, *CONSTANTS}
     wanted = dict.fromkeys(name for draft in lines for name in symbols(draft.tree or Symbol("t")))
     return [
         Draft(Node(name, name, "input", _GIVEN.get(name, "state"), numbers=(name,)))
@@ -92,13 +105,14 @@ def _loss_drafts(of: Method, lines: list[Draft]) -> list[Draft]:
             Draft(loss, reads=((objective.name, None), ("R", None)))]  # fmt: skip
 
 
-def _edges(drafts: list[Draft], output: str) -> Iterable[Edge]:
+def _edges(of: Method, drafts: list[Draft], output: str) -> Iterable[Edge]:
     """One edge for each node that another one reads, however many of its numbers it reads."""
     own = {draft.node.symbol: draft.node.name for draft in drafts if draft.node.kind in ("line", "input")}
     inputs = {name: "x" for draft in drafts if draft.node.name == "x" for name in draft.node.numbers}
     for draft in drafts:
         network = draft.node.layer is not None
-        home = {draft.node.name: draft.node.name for draft in drafts} if network else {**inputs, **own, "o": output}
+        outputs = dict.fromkeys(("o", *of.outputs), output)
+        home = {draft.node.name: draft.node.name for draft in drafts} if network else {**inputs, **own, **outputs}
         if draft.reads:
             yield from (Edge(source, draft.node.name, why is None, why) for source, why in draft.reads)
         elif draft.tree is not None:

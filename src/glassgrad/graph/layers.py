@@ -59,8 +59,8 @@ def _role(of: Method, layer: int) -> str:
 
 def _parameter_drafts(of: Method, layer: int) -> Iterator[Draft]:
     net = of.network
-    units, below = net.sizes[layer], net.sizes[layer - 1]
-    weights = (net.weight_name(layer, i, j) for i in net.units(layer) for j in net.units(layer - 1))
+    units, below = net.sizes[layer], net.fan_in(layer)
+    weights = (net.weight_name(layer, i, j) for i in net.units(layer) for j in net.sources(layer, i))
     biases = (net.bias_name(layer, i) for i in net.units(layer))
     for name, role, shape, names in ((f"W{layer}", "weights", (units, below), weights),
                                      (f"b{layer}", "biases", (units,), biases)):  # fmt: skip
@@ -88,4 +88,5 @@ def output_draft(of: Method) -> Iterator[Draft]:
     if not of.linear_output:
         last = of.network.last
         tree = substitute(of.output_activation.in_layer(last), {"z": Symbol(f"z{last}")})
-        yield Draft(Node("o", "o", "layer", "output", show(tree), last, (1,), ("o",)), tree)
+        numbers = _few(iter(of.outputs))
+        yield Draft(Node("o", "o", "layer", "output", show(tree), last, (of.network.outputs,), numbers), tree)

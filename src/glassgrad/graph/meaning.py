@@ -19,7 +19,7 @@ def meaning(graph: Graph) -> Text:
         return text("graph.meaning.nothing")
     arrives = Text("", "")
     if len(graph.arrives) <= LONGEST:
-        arrives = text("graph.meaning.arrives", slope=f"d{graph.output}", formula=graph.arrives)
+        arrives = text("graph.meaning.arrives", slope=f"d{graph.at}", formula=graph.arrives)
     kind, numbers = feedback(graph), stopped(graph)
     if kind == "observed" and len(numbers) > 1:
         kind = "observed_many"

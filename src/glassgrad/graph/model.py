@@ -21,6 +21,7 @@ class Node:
     layer: the network's layer, from 1. shape: how many numbers it stands for.
     numbers: their names, unless they are many.
     derivative: what comes back to it; empty if nothing does. slopes: the names of the derivative's numbers.
+    back: what the derivative is called, if it is that of one of the node's numbers.
     hangs: whether it lies on the way from the output to the objective, and no derivative comes back to it.
     """
 
@@ -34,6 +35,7 @@ class Node:
     numbers: tuple[str, ...] = ()
     derivative: str = ""
     slopes: tuple[str, ...] = ()
+    back: str = ""
     hangs: bool = False
 
 
@@ -61,12 +63,14 @@ class Graph:
     """The computation graph of one step, in the order of the forward pass.
 
     output: the name of the network's output. arrives: dL/do of a sample as one formula; empty if nothing arrives.
+    at: of several outputs the one that it is about.
     """
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     output: str
     arrives: str
+    at: str = ""
 
     def node(self, name: str) -> Node:
         """The node of a name.

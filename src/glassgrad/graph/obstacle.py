@@ -1,7 +1,7 @@
 """Whether the derivative of a formula passes to one of its names, and what stands in its way if not."""
 
 from glassgrad.formula.derivative import derivative
-from glassgrad.formula.functions import AGGREGATES, COMPARISONS
+from glassgrad.formula.functions import AGGREGATES, BELOW, COMPARISONS
 from glassgrad.formula.simplify import ZERO
 from glassgrad.formula.tree import Apply, Tree, parts, symbols
 from glassgrad.graph.model import Why
@@ -26,6 +26,8 @@ def obstacle(tree: Tree, name: str) -> Why | None:
 def passes(tree: Tree, name: str) -> bool:
     """Whether the derivative is anything but 0; that of an aggregate is decided by what it aggregates."""
     match tree:
+        case Apply(function, (inner,)) if function == BELOW:
+            return passes(inner, name)
         case Apply(function, (inner,)) if function in AGGREGATES:
             return AGGREGATES[function].share != "0" and passes(inner, name)
     return derivative(tree, name) != ZERO

@@ -24,24 +24,50 @@ def _with_slope(of: Method, node: Node, masked: bool) -> Node:
     if node.kind == "parameter":
         text = _learned(of, node, masked) if node.role == "learned" else _parameter(of, node)
         return replace(node, derivative=text, slopes=tuple(map(gradient_name, node.numbers)))
-    text = _layer(of, node, masked) if node.layer else _line(of, f"d{node.symbol}")
-    return replace(node, derivative=text, slopes=tuple(f"d{name}" for name in node.numbers)) if text else node
+    back = _back(of, node)
+    text = _line(of, back) if back else _layer(of, node, masked)
+    own = "" if back in ("", node.symbol) else f"d{of.output_names.get(back, back)}"
+    slopes = (own,) if own else tuple(f"d{name}" for name in node.numbers)
+    return replace(node, derivative=text, slopes=slopes, back=own) if text else node
+
+
+def _back(of: Method, node: Node) -> str:
+    """The line or output whose derivative is said at a node: of several numbers the first that has one."""
+    if node.role == "output":
+        return next(iter(reached(of)), of.outputs[0])
+    if node.layer:
+        return ""
+    moved = {line.name for line in of.backward}
+    return next((name for name in numbers_of(of, node.symbol) if f"d{name}" in moved), node.symbol)
+
+
+def numbers_of(of: Method, name: str) -> tuple[str, ...]:
+    """The numbers that a line as it is written stands for: itself, or p_1, p_2, … where it has one for each output."""
+    names = tuple(line.name for line in of.program.lines)
+    if name in names or name not in of.program.families.values():
+        return (name,)
+    return tuple(one for one in names if of.program.families.get(one) == name)
 
 
 def _line(of: Method, wanted: str) -> str:
     """The chain rule's own line."""
-    renamed: dict[str, Tree] = {"o": Symbol(of.output_name), "do": Symbol(f"d{of.output_name}")}
-    return next((show(substitute(line.tree, renamed)) for line in of.backward if line.name == wanted), "")
+    shown = of.output_names
+    renamed: dict[str, Tree] = {name: Symbol(shown[name]) for name in shown}
+    renamed |= {f"d{name}": Symbol(f"d{shown[name]}") for name in shown}
+    return next((show(substitute(line.tree, renamed)) for line in of.backward if line.name == f"d{wanted}"), "")
 
 
 def _layer(of: Method, node: Node, masked: bool) -> str:
     """What comes back through the weights above, or through the activation."""
     layer = node.layer or 1
-    if node.role == "output":
-        return _line(of, "do")
     if node.role == "activation":
         return f"W{layer + 1}ᵀ·dz{layer + 1}"
     return show(_through(of, layer, "z", masked))
+
+
+def reached(of: Method) -> tuple[str, ...]:
+    """The outputs at which something arrives: o, or some of o1, o2, …"""
+    return tuple(name for k, name in enumerate(of.outputs) if of.arriving(k))
 
 
 def _through(of: Method, layer: int, name: str, masked: bool) -> Tree:
@@ -76,6 +102,8 @@ def _plus(text: str) -> str:
 def arriving(of: Method, through: Collection[str]) -> str:
     """dL/do as one formula: what a derivative passes through is put in, what is only a number stays a name.
 
+    Of several outputs, the first that anything arrives at, by the chain rule's own line.
+
     through: the lines that a derivative passes through.
 
     Example:
@@ -86,6 +114,8 @@ def arriving(of: Method, through: Collection[str]) -> str:
     """
     if not of.backward:
         return ""
+    if len(of.outputs) > 1:
+        return _line(of, next(iter(reached(of)), of.outputs[0]))
     inline: dict[str, Tree] = {}
     for line in of.program.lines:
         if line.name in through or line.name == "objective":

@@ -35,7 +35,7 @@ def slope(node: Node) -> tuple[str, str]:
     """The two sides of the derivative that comes back to a node; empty if none does."""
     if not node.derivative:
         return "", ""
-    own = f"dB{node.symbol[1:]}" if node.role == "biases" else f"d{node.symbol}"
+    own = f"dB{node.symbol[1:]}" if node.role == "biases" else node.back or f"d{node.symbol}"
     return short(own), node.derivative
 
 

@@ -16,7 +16,7 @@ from glassgrad.formula.tree import Apply, Symbol, Tree, replace, substitute, sym
 from glassgrad.initial import initial_parameters
 from glassgrad.insight import forward
 from glassgrad.locale import Text, text
-from glassgrad.method import Method, method
+from glassgrad.method import Method, check_one_output, method
 from glassgrad.tables.experiments import shipped
 
 KINDS = ("add", "add-through-reward", "add-reinforce", "knob")
@@ -50,6 +50,7 @@ def arriving(of: Method) -> Tree:
         >>> show(arriving(method(shipped("add-through-reward"))))
         'sign(o - t)'
     """
+    check_one_output(of, "dL/do")
     backward = {line.name: line.tree for line in of.backward}
     tree: Tree = backward["do"]
     while inner := {name: backward[name] for name in symbols(tree) if name in backward}:

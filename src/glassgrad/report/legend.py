@@ -9,6 +9,7 @@ import numpy as np
 from glassgrad.equations import Step, plain_number
 from glassgrad.formula.text import show
 from glassgrad.locale import Text, text
+from glassgrad.network import Network
 from glassgrad.watched import Watch
 
 NUMBERS = 6  # shown of an array
@@ -81,11 +82,10 @@ def _network(run: Watch, step: Step) -> Iterator[Entry]:
     callable_ = run.of.activation.row.torch
     below = "x"
     for layer in net.layers:
-        name = net.sum_name(layer, 0)
         sums = [step.at(values[net.sum_name(layer, i)]) for i in net.units(layer)]
         line = f"z{layer} = self.{layer_name(layer, net.last)}({below})"
         if layer == net.last:
-            yield _entry(name, "output", line, (n, 1), sums)
+            yield _entry(_last_name(net), "output", line, (n, net.outputs), sums)
             break
         yield _entry(f"z{layer}_i", "z", line, (n, net.sizes[layer]), sums, layer=layer)
         function = callable_.path if callable_ else run.of.activation.row.formula
@@ -100,12 +100,17 @@ def _network(run: Watch, step: Step) -> Iterator[Entry]:
         below = f"a{layer}"
     if not run.of.linear_output:
         yield _entry(
-            "o",
+            "o" if net.outputs == 1 else "o1 …",
             "o",
             f"o = torch.{run.of.output_activation.row.name}(z{net.last})",
-            (n, 1),
-            step.at(values["o"]),
+            (n, net.outputs),
+            [step.at(values[name]) for name in run.of.outputs],
         )
+
+
+def _last_name(net: Network) -> str:
+    """z2; z2_i where there are several outputs."""
+    return net.sum_name(net.last, 0) if net.outputs == 1 else f"z{net.last}_i"
 
 
 _LINES: Mapping[str, str] = {

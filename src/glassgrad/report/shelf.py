@@ -6,7 +6,7 @@ from typing import Any
 
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
-from glassgrad.formula.functions import AGGREGATES, COMPARISONS, FUNCTIONS, GROUPED
+from glassgrad.formula.functions import AGGREGATES, BELOW, COMPARISONS, FUNCTIONS, GROUPED
 from glassgrad.locale import Text, text
 from glassgrad.tables.activations import ACTIVATIONS
 from glassgrad.tables.experiments import EXPERIMENTS
@@ -94,6 +94,7 @@ def _functions() -> Iterator[Item]:
     for name in AGGREGATES:
         reading = "list.count" if name == "count" else "list.group" if name in GROUPED else "list.aggregate"
         yield Item(f"{name}(a)", DEFINITIONS.get(name, ""), text(reading))
+    yield Item(f"{BELOW}(a)", "", text("list.below"))
 
 
 def _call(name: str, arity: int) -> str:

@@ -95,6 +95,8 @@ def experiment_json(experiment: Experiment, of: Method) -> dict[str, Any]:
         "numbers": {**of.numbers, **of.optimizer.numbers},
         "observed": of.observed,
         "inputs": list(of.task.names),
+        "sizes": list(of.network.sizes),
+        "parts": of.network.parts,
         "template": of.task.template,
         "tolerance": of.task.tolerance,
     }

@@ -59,13 +59,20 @@ def head(run: Watch) -> Iterator[Line]:
     for key, value in _settings(run):
         name = say("report.setting", name=key)
         yield "", f"  {name}{' ' * max(1, 14 - cell_len(name))}{value}"
-    yield "dim", say("report.legend", output=of.output_name)
+    key = "report.legend" if of.network.outputs == 1 else "report.legend_several"
+    yield "dim", say(key, output=_few(tuple(of.output_names.values())))
+
+
+def _few(names: tuple[str, ...]) -> str:
+    """z2; z2_1, z2_2, z2_3; z2_1, …, z2_19."""
+    return ", ".join(names if len(names) <= 3 else (names[0], "…", names[-1]))
 
 
 def _settings(run: Watch) -> Iterator[tuple[str, str]]:
     experiment, of = run.experiment, run.of
     sizes = "-".join(map(str, experiment.network))
     key = "report.network_line" if len(experiment.network) > 2 else "report.network_line_linear"
+    key = "report.network_apart" if experiment.apart else key
     yield (
         say("report.network"),
         say(key, sizes=sizes, activation=of.activation.row.name, parameters=of.network.count),
@@ -131,15 +138,16 @@ def formulas(of: Method, parameters: Mapping[str, Any]) -> Iterator[Line]:
     for layer in net.layers:
         for i in _shown_units(net.sizes[layer]):
             weights = (
-                f"{parameters[f'W{layer}'][i, j]:.4f} * {net.source_name(layer, j)}" for j in net.units(layer - 1)
+                f"{parameters[f'W{layer}'][i, column]:.4f} * {net.source_name(layer, j)}"
+                for column, j in enumerate(net.sources(layer, i))
             )
             yield "", f"{net.sum_name(layer, i)} = {' + '.join(weights)} + {parameters[f'b{layer}'][i]:.4f}"
         yield from _more_units(net.sizes[layer])
         for name in net.learned_in(layer):
             yield "", f"{name}{layer} = {float(parameters[f'{name}{layer}']):.4f}"
-    if not of.linear_output:
-        z = Symbol(net.sum_name(net.last, 0))
-        yield "", f"o = {show(substitute(of.output_activation.in_layer(net.last), {'z': z}))}"
+    for k in _shown_outputs(of):
+        z = Symbol(net.sum_name(net.last, k))
+        yield "", f"{of.outputs[k]} = {show(substitute(of.output_activation.in_layer(net.last), {'z': z}))}"
 
 
 def gradient_lines(of: Method, gradients: Mapping[str, Any]) -> Iterator[Line]:
@@ -148,7 +156,8 @@ def gradient_lines(of: Method, gradients: Mapping[str, Any]) -> Iterator[Line]:
     for layer in net.layers:
         for i in _shown_units(net.sizes[layer]):
             pairs = (
-                f"d{net.weight_name(layer, i, j)} = {gradients[f'W{layer}'][i, j]:.4f}" for j in net.units(layer - 1)
+                f"d{net.weight_name(layer, i, j)} = {gradients[f'W{layer}'][i, column]:.4f}"
+                for column, j in enumerate(net.sources(layer, i))
             )
             yield "", ", ".join(pairs)
             yield "", f"{gradient_name(net.bias_name(layer, i))} = {gradients[f'b{layer}'][i]:.4f}"
@@ -159,6 +168,11 @@ def gradient_lines(of: Method, gradients: Mapping[str, Any]) -> Iterator[Line]:
 
 def _shown_units(count: int) -> range:
     return range(min(count, UNITS_SHOWN))
+
+
+def _shown_outputs(of: Method) -> range:
+    """The outputs that are more than the last sums, the first of them."""
+    return range(0) if of.linear_output else _shown_units(of.network.outputs)
 
 
 def _more_units(count: int) -> Iterator[Line]:
@@ -274,10 +288,10 @@ def worked_out(run: Watch, inputs: Any) -> Iterator[Line]:
                 line += f"    a{layer}_{i + 1} = {values[f'a{layer}_{i + 1}']:.4f}"
             yield "", line
         yield from _more_units(net.sizes[layer])
-    if not of.linear_output:
-        tree = substitute(of.output_activation.in_layer(net.last), {"z": Symbol(net.sum_name(net.last, 0))})
+    for k in _shown_outputs(of):
+        tree = substitute(of.output_activation.in_layer(net.last), {"z": Symbol(net.sum_name(net.last, k))})
         shown = substituted(tree, {**values, **of.output_activation.numbers}, 0)
-        yield "", f"  o = {shown} = {values['o']:.4f}"
+        yield "", f"  {of.outputs[k]} = {shown} = {values[of.outputs[k]]:.4f}"
 
 
 def verdict(run: Watch) -> Iterator[Line]:
@@ -326,6 +340,8 @@ def _slopes(run: Watch, domain: Any) -> Iterator[Line]:
     if wanted is None or run.experiment.truth is not None:
         return
     found = slopes(run.experiment, run.record.final, domain)
+    if not found:
+        return
     near = sum(all(abs(s - w) < 0.05 for s, w in zip(one.slopes, wanted, strict=True)) for one in found)
     yield (
         "",

@@ -1,4 +1,4 @@
-"""Policies: how the network's output o becomes an answer a.
+"""Policies: how the network's output o becomes an answer a; with several outputs these are o1, o2, ….
 
 `noise` is a standard normal number, `uniform` one between 0 and 1, drawn afresh for each sample of each step.
 An answer is judged on `noise = 0`, `uniform = 0.5`.
@@ -22,5 +22,20 @@ POLICIES = table(
     Row("bernoulli", "a = stop([uniform < o]); logp = where(a == 1, log(o), log(1 - o))",
         Text("chooses 1 with probability o, else 0", "以概率 o 选 1，否则选 0"),
         "Williams 1992", torch=Callable("distributions.Bernoulli")),
+    Row("categorical",
+        "m = stop(max(o)); e = exp(o - m); p = e/sum(e); a = stop(sum([below(p) <= uniform]) - 1 + first); "
+        "logp = sum([index == a - first]*o) - m - log(sum(e))",
+        Text("chooses one of the numbers first, first + 1, …, one for each output, with the probabilities softmax(o)",
+             "在 first、first + 1…… 这些数中选一个，每个输出对应一个数，概率是 softmax(o)"),
+        "Williams 1992", {"first": 0.0}, Callable("distributions.Categorical"), bounds={"first": (-1e6, 1e6)}),
+    Row("gaussian_learned",
+        "sigma = exp(o2) + least; a = stop(o1 + sigma*noise); "
+        "logp = -(a - o1)**2/(2*sigma**2) - log(sigma) - 0.5*log(2*pi)",
+        Text("gaussian around o1 whose sigma is learned too: exp(o2) + least, so that it never vanishes",
+             "在 o1 附近试一个回答，sigma 也是学来的：exp(o2) + least，因此不会变成 0"),
+        "Williams 1992, section 6", {"least": 0.01}, Callable("distributions.Normal"), bounds={"least": (0.0, 1e9)}),
 )  # fmt: skip
-"""By name: output, pathwise, gaussian, bernoulli; lines that assign `a`, and `logp` where it is sampled."""
+"""By name: output, pathwise, gaussian, bernoulli, and, for several outputs, categorical and gaussian_learned.
+
+Lines that assign `a`, and `logp` where it is sampled.
+"""

@@ -8,7 +8,7 @@ import { formula } from "./formula.js";
 import { graph } from "./graph.js";
 import { equationsOf } from "./moment.js";
 import { largest, sign, whole } from "./number.js";
-import { inputName, parameter, parameterName } from "./parameter.js";
+import { inputName, parameter, parameterName, sizesOf } from "./parameter.js";
 import { value } from "./value.js";
 import { prose, say } from "./words.js";
 
@@ -64,7 +64,7 @@ function exampleOf(now) {
 
 /** A layer's gradients as a table, units by inputs. @param {any} now @param {number} layer */
 function matrix(now, layer) {
-  const { network } = now.watch.experiment;
+  const network = sizesOf(now.watch.experiment);
   const [units, inputs] = [Math.min(network[layer], MOST), Math.min(network[layer - 1], MOST)];
   const columns = [...Array.from({ length: inputs }, (_, index) => index + 1), null];
   const rows = Array.from({ length: units }, (_, index) => index + 1);

@@ -5,6 +5,7 @@ import { h } from "./element.js";
 import { shapeText } from "./legend.js";
 import { largeMap, mapsOf } from "./map.js";
 import { fixed, plain, short, whole } from "./number.js";
+import { sizesOf } from "./parameter.js";
 import { slopes } from "./slopes.js";
 import { value } from "./value.js";
 import { listed, pick, prose, say } from "./words.js";
@@ -66,7 +67,7 @@ function answers(watch) {
 function units(watch) {
   const { dead = [], saturated = [] } = watch.units ?? {};
   if (watch.experiment.network.length < 3) return null;
-  const size = watch.experiment.network
+  const size = sizesOf(watch.experiment)
     .slice(1, -1)
     .reduce((/** @type {number} */ a, /** @type {number} */ b) => a + b);
   return [

@@ -6,7 +6,7 @@
 
 import { h, s } from "./element.js";
 import { fixed, largest, sign } from "./number.js";
-import { inputName, numberOf, parametersOf } from "./parameter.js";
+import { inputName, numberOf, parametersOf, sizesOf } from "./parameter.js";
 import { shownSteps } from "./moment.js";
 import { inputOf } from "./value.js";
 import { prose, say } from "./words.js";
@@ -68,7 +68,7 @@ function readoutOf(figure, readout) {
 /** Places of all units. @param {any} experiment @param {boolean} narrow */
 function layout(experiment, narrow) {
   /** @type {number[]} */
-  const sizes = experiment.network;
+  const sizes = sizesOf(experiment);
   const drawn = sizes.map((size) => (size > MOST ? FEW : size));
   const tallest = Math.max(...drawn);
   const dense = tallest > 6;
@@ -94,7 +94,7 @@ function layout(experiment, narrow) {
   const more = sizes.flatMap((size, layer) =>
     size > MOST ? [{ x: column(layer), y: height - 10, count: size - FEW }] : [],
   );
-  const parameters = parametersOf(drawn);
+  const parameters = parametersOf(experiment, drawn);
   return { width, height, least, pill, units, more, parameters };
 }
 
@@ -104,7 +104,8 @@ function unitName({ network, output_activation }, layer, unit) {
   const last = network.length - 1;
   if (layer < last) return inputName(layer + 1, unit);
   const plain = !output_activation || output_activation === "linear";
-  return `${plain ? `z${last}` : "o"}${network[last] === 1 ? "" : `_${unit}`}`;
+  if (network[last] === 1) return plain ? `z${last}` : "o";
+  return plain ? `z${last}_${unit}` : `o${unit}`;
 }
 
 /**

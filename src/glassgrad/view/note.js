@@ -232,7 +232,7 @@ function workedLayer(watch, parameters, layer, values, numbers) {
           h(
             "code",
             { class: "then" },
-            `${last ? "o" : unitName("a", index + 1)} = ${name}(${fixed(z)}) = ${fixed(numbers.a[index])}`,
+            `${last ? (numbers.z.length === 1 ? "o" : `o${index + 1}`) : unitName("a", index + 1)} = ${name}(${fixed(z)}) = ${fixed(numbers.a[index])}`,
           ),
       ),
     );

@@ -54,7 +54,7 @@ export function objectiveSection(watch, narrow) {
  */
 function outputCurve(watch, narrow) {
   const { samples, fresh } = watch.experiment;
-  if (samples !== 1 || fresh) return null;
+  if (samples !== 1 || fresh || watch.experiment.network.at(-1) !== 1) return null;
   const points = watch.steps.map((/** @type {any} */ step) => ({ step: step.step, value: step.output }));
   return curve(points, { name: "o", label: say("output-curve"), narrow, aim: watch.sample?.truth });
 }

@@ -53,20 +53,44 @@ export function parameterName(layer, unit, input) {
  */
 export function numberOf(numbers, which) {
   if (which.input === null) return numbers?.[`b${which.layer}`]?.[which.unit - 1];
-  return numbers?.[`W${which.layer}`]?.[which.unit - 1]?.[which.input - 1];
+  const row = numbers?.[`W${which.layer}`]?.[which.unit - 1];
+  return row?.[(which.input - 1) % row.length]; // where networks are apart, a row has its own part's weights only
 }
 
 /**
- * All parameters of a network, the first `most` units of a layer.
- * @param {number[]} network
+ * How many units each layer really has: where networks are apart, those of all of them.
+ * @param {any} experiment
+ * @returns {number[]}
+ */
+export function sizesOf({ sizes, network }) {
+  return sizes ?? network;
+}
+
+/**
+ * Whether a unit reads an input: where networks are apart, only one of its own part.
+ * @param {any} experiment
+ * @param {number} layer
+ * @param {number} unit
+ * @param {number} input
+ */
+function readsInput(experiment, layer, unit, input) {
+  const [sizes, parts] = [sizesOf(experiment), experiment.parts ?? 1];
+  const part = (/** @type {number} */ one, /** @type {number} */ size) => Math.floor(((one - 1) * parts) / size);
+  return layer === 1 || part(unit, sizes[layer]) === part(input, sizes[layer - 1]);
+}
+
+/**
+ * All parameters of a network, those of the first units of each layer.
+ * @param {any} experiment
+ * @param {number[]} [drawn] how many of them; at most 16 if it is not said
  * @returns {Parameter[]}
  */
-export function parametersOf(network, most = 16) {
+export function parametersOf(experiment, drawn = sizesOf(experiment).map((size) => Math.min(size, 16))) {
   const found = [];
-  for (let layer = 1; layer < network.length; layer++) {
-    for (let unit = 1; unit <= Math.min(network[layer], most); unit++) {
-      for (let input = 1; input <= Math.min(network[layer - 1], most); input++)
-        found.push(parameterName(layer, unit, input));
+  for (let layer = 1; layer < drawn.length; layer++) {
+    for (let unit = 1; unit <= drawn[layer]; unit++) {
+      for (let input = 1; input <= drawn[layer - 1]; input++)
+        if (readsInput(experiment, layer, unit, input)) found.push(parameterName(layer, unit, input));
       found.push(parameterName(layer, unit, null));
     }
   }

@@ -53,9 +53,25 @@ export function worked(watch, parameters, inputs) {
 
 /** @param {number[][]} weights @param {number[]} biases @param {number[]} values */
 function sums(weights, biases, values) {
-  return weights.map((row, unit) =>
-    row.reduce((sum, weight, input) => sum + weight * values[input], biases[unit]),
-  );
+  return weights.map((row, unit) => {
+    const read = valuesOf(weights, unit, values);
+    return row.reduce((sum, weight, input) => sum + weight * read[input], biases[unit]);
+  });
+}
+
+/**
+ * What a unit reads of the values below: where networks are apart, those of its own part.
+ * @param {number[][]} weights @param {number} unit from 0 @param {number[]} values
+ */
+function valuesOf(weights, unit, values) {
+  const first = firstOf(weights, unit, values);
+  return values.slice(first, first + weights[unit].length);
+}
+
+/** @param {number[][]} weights @param {number} unit @param {number[]} values */
+function firstOf(weights, unit, values) {
+  const [each, parts] = [weights[unit].length, values.length / weights[unit].length];
+  return each * Math.floor((unit * parts) / weights.length);
 }
 
 /**
@@ -65,8 +81,8 @@ function sums(weights, biases, values) {
  * @param {number[]} inputs
  */
 export function answer(watch, parameters, inputs) {
-  const output = worked(watch, parameters, inputs)?.at(-1)?.a[0];
-  return output !== undefined && Number.isFinite(output) ? output : null;
+  const outputs = worked(watch, parameters, inputs)?.at(-1)?.a ?? [];
+  return outputs.length === 1 && Number.isFinite(outputs[0]) ? outputs[0] : null;
 }
 
 /**
@@ -79,6 +95,10 @@ export function answer(watch, parameters, inputs) {
 export function sumText(parameters, layer, unit, values) {
   const number = (/** @type {number | null} */ input) =>
     numberOf(parameters, /** @type {any} */ (parameter(parameterName(layer, unit, input))));
-  const terms = values.map((value, index) => `${number(index + 1)?.toFixed(4)} · ${short(value)}`);
+  const weights = parameters[`W${layer}`];
+  const first = firstOf(weights, unit - 1, values);
+  const terms = valuesOf(weights, unit - 1, values).map(
+    (value, index) => `${number(first + index + 1)?.toFixed(4)} · ${short(value)}`,
+  );
   return [...terms, number(null)?.toFixed(4)].join(" + ");
 }

@@ -16,7 +16,7 @@ const MANY = 40; // rows of a table that is shown without being asked for
 
 /** @param {any} watch @param {any} first the moment at which the followed parameter is chosen */
 export function updateSection(watch, first) {
-  const all = parametersOf(watch.experiment.network, 16);
+  const all = parametersOf(watch.experiment);
   const state = { name: strongest(all, first), now: first };
   const choice = h(
     "select",

@@ -318,11 +318,11 @@ class Body:
 
     def answer(self, emit: Emitter, values: Names) -> Vector:
         """From the output to the answer, without chance."""
-        values = values | {"o": values[self.of.output_name]}
+        values = values | {name: values[shown] for name, shown in self.of.output_names.items()}
         for line in self.of.program.lines:
             if line.name in ("reward", "objective"):
                 break
-            if line.level == "sample":
+            if line.level == "sample" or emit.constants.holds(line.tree):
                 values[line.name] = emit(line.tree, values)
             if line.name == "a":
                 break

@@ -54,6 +54,7 @@ def fits(experiment: Experiment) -> bool:
     sizes, program = of.network.sizes, of.optimizer_program
     return (
         len(sizes) == 3
+        and sizes[2] == 1
         and sizes[1] * (sizes[0] + 1) + 1 <= FEATURES
         and of.activation.tree == parse("relu(z)", ("z",))
         and of.linear_output

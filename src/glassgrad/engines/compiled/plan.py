@@ -239,7 +239,8 @@ def _bounds(experiment: Experiment, of: Method) -> NDArray[np.float64]:
     row = INITIALISATIONS[experiment.init]
     found = []
     for layer in of.network.layers:
-        sizes = {"n_in": float(of.network.sizes[layer - 1]), "n_out": float(of.network.sizes[layer])}
+        net = of.network
+        sizes = {"n_in": float(net.fan_in(layer)), "n_out": float(len(net.rows(layer, 0)))}
         found.append([float(evaluate(parse(formula), sizes)) for formula in (row.weight, row.bias)])
     return np.array(found)
 
@@ -249,10 +250,12 @@ def _draws(experiment: Experiment, of: Method, body: Body) -> tuple[NDArray[Any]
     at = {(array, place): body.places[name] for name, array, place in of.network.parameters()}
     places: list[int] = []
     bounds: list[float] = []
-    for layer, reaches in zip(of.network.layers, _bounds(experiment, of), strict=True):
-        rows, columns = of.network.shapes()[f"W{layer}"]
-        weights = [at[f"W{layer}", (i, j)] for i in range(rows) for j in range(columns)]
-        biases = [at[f"b{layer}", (i,)] for i in range(rows)]
+    parts = range(of.network.parts)
+    layers = list(zip(of.network.layers, _bounds(experiment, of), strict=True))
+    for part, (layer, reaches) in ((part, each) for part in parts for each in layers):
+        rows = of.network.rows(layer, part)
+        weights = [at[f"W{layer}", (i, j)] for i in rows for j in range(of.network.fan_in(layer))]
+        biases = [at[f"b{layer}", (i,)] for i in rows]
         for some, reach in zip((weights, biases), reaches, strict=True):
             if reach > 0:
                 places += some

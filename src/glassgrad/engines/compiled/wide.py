@@ -11,7 +11,7 @@ from llvmlite import ir
 
 from glassgrad.engines.compiled.arithmetic import absolute, larger, smaller
 from glassgrad.engines.compiled.body import EVALUATION, Body, Names
-from glassgrad.engines.compiled.emit import Emitter
+from glassgrad.engines.compiled.emit import Emitter, Unsupported
 from glassgrad.engines.compiled.stages import stages
 from glassgrad.engines.compiled.vector import INDEX, Code, Vector, totals
 from glassgrad.experiment import Experiment
@@ -29,6 +29,8 @@ class WideBody(Body):
     def __init__(self, experiment: Experiment) -> None:
         super().__init__(experiment)
         self.width = self.form.lanes
+        if self.net.parts > 1:
+            raise Unsupported("apart")
         sizes = self.net.sizes
         self.bases = [sum(sizes[k] * (sizes[k - 1] + 1) + len(self.net.learned_in(k)) for k in range(1, layer))
                       for layer in range(len(sizes) + 1)]  # fmt: skip
@@ -37,7 +39,7 @@ class WideBody(Body):
         self.z_row = {layer: above[layer] for layer in self.net.layers}
         self.a_row = {layer: self.units + above[layer] for layer in self.net.layers}
         self.d_row = {layer: 2 * self.units + above[layer] for layer in self.net.layers}
-        self.last = self.net.sum_name(self.net.last, 0)
+        self.last = [self.net.sum_name(self.net.last, k) for k in self.net.units(self.net.last)]
 
     def room(self, samples: int) -> int:
         return (3 * self.units + len(self.shelves)) * self.form.whole(samples)
@@ -108,7 +110,7 @@ class WideBody(Body):
         known = {**self.learned_by_activations(code), **self.states(code), **self.counts(code)}
         known |= self.old_of_the_step(code)
         self.forward(code, emit, known, self.experiment.dropout > 0)
-        self.run(code, emit, stages(self.lines(), (f"d{self.last}",)), known)
+        self.run(code, emit, stages(self.lines(), [f"d{name}" for name in self.last]), known)
         for name in self.net.learned_in(self.net.last):
             code.store(code["G"], self.parameters.index(f"{name}{self.net.last}"), known[f"d{name}{self.net.last}"])
         keep = self.units - self.net.sizes[-1]
@@ -135,18 +137,18 @@ class WideBody(Body):
         return {name: code.load(code["P"], self.parameters.index(name), 1) for name in self.net.starts()}
 
     def sample(self, code: Code, q: Any, width: int, chance: bool) -> Names:
-        z = code.load(code["ROOM"], self.cell(code, self.z_row[self.net.last], q))
+        first = self.z_row[self.net.last]
+        z = {name: code.load(code["ROOM"], self.cell(code, first + k, q)) for k, name in enumerate(self.last)}
         plain = Body.sample(self, code, q, width, chance)
-        return {name: value for name, value in plain.items() if not name.startswith("keep")} | {self.last: z}
+        return {name: value for name, value in plain.items() if not name.startswith("keep")} | z
 
     def hand_out(self, code: Code, name: str, q: Any, value: Vector) -> None:
-        """What arrives at the last sum, with the sample's weight."""
+        """What arrives at a last sum, with the sample's weight."""
         if name in self.olds:
             super().hand_out(code, name, q, value)
             return
-        code.store(
-            code["ROOM"], self.cell(code, self.d_row[self.net.last], q), value.spread() * code.load(code["C"], q)
-        )
+        row = self.d_row[self.net.last] + self.last.index(name[1:])
+        code.store(code["ROOM"], self.cell(code, row, q), value.spread() * code.load(code["C"], q))
 
     def weights_gradients(self, code: Code, layer: int) -> None:
         """dW[i][j] = Σ_q d[i, q]*a[j, q], and the biases': Σ_q d[i, q]."""

@@ -1,6 +1,7 @@
 """The network as a plain PyTorch module: linear layers, activations, the numbers that they learn."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -30,59 +31,99 @@ def activation(formula: Formula, dtype: torch.dtype, learned: Mapping[str, Tenso
     return lambda z: evaluate_torch(formula.tree, {"z": z, **formula.numbers, **learned}, dtype) + torch.zeros_like(z)
 
 
+Seen = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A parameter, and which rows of an array (W1, b1, …; all of it, if nothing is apart) it is."""
+
+    array: str
+    rows: slice
+    parameter: nn.Parameter
+
+
 class Net(nn.Module):
-    """Linear layers with an activation between them, and one after the last."""
+    """Linear layers with an activation between them, and one after the last.
+
+    Networks that are apart are stacks of their own: first all layers of the first, then those of the second, …: so
+    their numbers are drawn, and so an optimizer is given them.
+    """
 
     def __init__(self, of: Method, parameters: Mapping[str, Tensor], dtype: torch.dtype) -> None:
         super().__init__()
-        linears: list[nn.Linear] = []
-        for layer in of.network.layers:
-            sizes = of.network.sizes
-            linear = nn.utils.skip_init(nn.Linear, sizes[layer - 1], sizes[layer], dtype=dtype)
-            with torch.no_grad():
-                linear.weight.copy_(parameters[f"W{layer}"])
-                linear.bias.copy_(parameters[f"b{layer}"])
-            linears.append(linear)
-        self.linears, self.layers = linears, nn.ModuleList(linears)
+        net = self.network = of.network
+        self.stacks: list[list[nn.Linear]] = []
+        for part in range(net.parts):
+            stack = []
+            for layer in net.layers:
+                rows = _slice(net.rows(layer, part))
+                linear = nn.utils.skip_init(nn.Linear, net.fan_in(layer), rows.stop - rows.start, dtype=dtype)
+                with torch.no_grad():
+                    linear.weight.copy_(parameters[f"W{layer}"][rows])
+                    linear.bias.copy_(parameters[f"b{layer}"][rows])
+                stack.append(linear)
+            self.stacks.append(stack)
+        self.layers = nn.ModuleList(linear for stack in self.stacks for linear in stack)
         self.learned = nn.ParameterDict(
             {
                 f"{name}{layer}": nn.Parameter(parameters[f"{name}{layer}"].to(dtype).clone())
-                for layer in of.network.layers
-                for name in of.network.learned_in(layer)
+                for layer in net.layers
+                for name in net.learned_in(layer)
             }
         )
-        self.network = of.network
-        self.hidden = [activation(of.activation, dtype, self.in_layer(layer)) for layer in of.network.layers[:-1]]
-        last = of.network.last
-        self.output = None if of.linear_output else activation(of.output_activation, dtype, self.in_layer(last))
+        self.hidden = [activation(of.activation, dtype, self.in_layer(layer)) for layer in net.layers[:-1]]
+        self.output = None if of.linear_output else activation(of.output_activation, dtype, self.in_layer(net.last))
 
     def in_layer(self, layer: int) -> dict[str, Tensor]:
         """The numbers that a layer's activation learns, by the names of its formula."""
         return {name: self.learned[f"{name}{layer}"] for name in self.network.learned_in(layer)}
 
-    def forward(self, x: Tensor, mask: Mapping[int, Tensor], seen: dict[str, Tensor] | None = None) -> Tensor:
-        """The output for inputs of shape (n, inputs), of shape (n, 1); `seen` receives every z and a."""
-        value, last = x, len(self.linears)
-        for layer, linear in enumerate(self.linears, 1):
+    def forward(self, x: Tensor, mask: Mapping[int, Tensor], seen: Seen | None = None) -> Tensor:
+        """The outputs for inputs of shape (n, inputs), of shape (n, outputs); `seen` receives every z and a."""
+        o, parts = self.in_parts(x, mask)
+        if seen is not None:
+            seen.update({name: torch.cat([part[name] for part in parts], dim=1) for name in parts[0]})
+        return o
+
+    def in_parts(self, x: Tensor, mask: Mapping[int, Tensor]) -> tuple[Tensor, list[Seen]]:
+        """The outputs, and every z and a of each stack by itself, as autograd knows them."""
+        seen: list[Seen] = [{} for _ in self.stacks]
+        found = [self.through(stack, i, x, mask, seen[i]) for i, stack in enumerate(self.stacks)]
+        return found[0] if len(found) == 1 else torch.cat(found, dim=1), seen
+
+    def through(self, stack: list[nn.Linear], part: int, x: Tensor, mask: Mapping[int, Tensor], seen: Seen) -> Tensor:
+        """The same for one stack."""
+        value, last = x, len(stack)
+        for layer, linear in enumerate(stack, 1):
             value = linear(value)
-            if seen is not None:
-                seen[f"z{layer}"] = value
+            seen[f"z{layer}"] = value
             if layer < last:
                 value = self.hidden[layer - 1](value)
                 if layer in mask:
-                    value = value * mask[layer]
-                if seen is not None:
-                    seen[f"a{layer}"] = value
+                    value = value * mask[layer][:, _slice(self.network.rows(layer, part))]
+                seen[f"a{layer}"] = value
         return value if self.output is None else self.output(value)
 
-    def by_name(self) -> dict[str, nn.Parameter]:
-        """W1, b1, W2, …"""
-        found: dict[str, nn.Parameter] = {}
-        for layer, linear in enumerate(self.linears, 1):
-            found |= {f"W{layer}": linear.weight, f"b{layer}": linear.bias}  # type: ignore[dict-item]
-            found |= {name: self.learned[name] for name in self.learned if name in self.names(layer)}
+    def pieces(self) -> list[Piece]:
+        """W1, b1, W2, …, of every stack."""
+        found: list[Piece] = []
+        for part, stack in enumerate(self.stacks):
+            for layer, linear in enumerate(stack, 1):
+                rows = _slice(self.network.rows(layer, part))
+                assert isinstance(linear.weight, nn.Parameter)
+                assert isinstance(linear.bias, nn.Parameter)
+                found += [Piece(f"W{layer}", rows, linear.weight), Piece(f"b{layer}", rows, linear.bias)]
+                found += [Piece(name, _ALL, self.learned[name]) for name in self.names(layer)]
         return found
 
     def names(self, layer: int) -> tuple[str, ...]:
         """What a layer's learned numbers are called: p1."""
         return tuple(f"{name}{layer}" for name in self.network.learned_in(layer))
+
+
+_ALL = slice(None)
+
+
+def _slice(rows: range) -> slice:
+    return slice(rows.start, rows.stop)

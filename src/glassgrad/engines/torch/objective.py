@@ -50,7 +50,7 @@ class Objective:
         self.of, self.dtype, self.group = of, dtype, group
         self.lines = of.later(of.program.lines)
         row = of.pieces["objective"]
-        plain = row.torch is not None and "reward" not in of.pieces
+        plain = row.torch is not None and "reward" not in of.pieces and of.network.outputs == 1
         self.criterion = resolve(row.torch)(**row.torch.arguments(row.numbers)) if plain and row.torch else None
         self.weights = of.regulariser
 
@@ -85,7 +85,7 @@ class Objective:
             self.line(line, values, exact)
         states.update({name: _number(values[self.of.program.latest[name]]) for name in states})
         seen.update(values)
-        seen["objective"] = values["objective"] + torch.zeros_like(o)
+        seen["objective"] = values["objective"] + torch.zeros_like(o[:, :1])
         if "reward" in values:
             seen["reward_mean"] = (
                 float(np.mean(exact["reward"])) if "reward" in exact else values["reward"].mean().item()
@@ -114,7 +114,7 @@ class Objective:
         values: dict[str, Any] = {
             **self.of.numbers,
             **states,
-            "o": o,
+            **named_outputs(self.of, o),
             "t": batch.t,
             "step": float(step),
             **{name: batch.x[:, i : i + 1] for i, name in enumerate(named_inputs(batch.inputs))},
@@ -137,6 +137,11 @@ class Objective:
             values[line.name] = exact[line.name] = float(evaluate(line.tree, exact))
         else:
             values[line.name] = evaluate_torch(line.tree, values, self.dtype, self.group)
+
+
+def named_outputs(of: Method, o: Tensor) -> dict[str, Tensor]:
+    """The outputs as o; several as o1, o2, …, a column each."""
+    return {"o": o} if len(of.outputs) == 1 else {name: o[:, k : k + 1] for k, name in enumerate(of.outputs)}
 
 
 def named_inputs(inputs: Floats) -> dict[str, Floats]:

@@ -1,12 +1,13 @@
 """Copies every step's numbers into arrays made beforehand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from glassgrad.engines.torch.net import Piece
 from glassgrad.engines.torch.optimizer import OwnOptimizer, TorchOptimizer
 from glassgrad.experiment import Experiment
 from glassgrad.record import MEMORY
@@ -18,12 +19,14 @@ class Recorder:
     def __init__(
         self,
         experiment: Experiment,
-        parameters: Mapping[str, nn.Parameter],
+        pieces: Sequence[Piece],
+        shapes: Mapping[str, tuple[int, ...]],
         states: Mapping[str, float],
         every: int,
     ) -> None:
         steps = experiment.steps
-        numbers = sum(p.numel() * p.element_size() for p in parameters.values()) * (2 + len(states))
+        self.owners = [piece.parameter for piece in pieces]
+        numbers = sum(p.numel() * p.element_size() for p in self.owners) * (2 + len(states))
         shown = np.arange(1, steps + 2)
         if numbers * steps > MEMORY:
             each = np.arange(1, steps + 1, every)
@@ -33,12 +36,15 @@ class Recorder:
         self.rows[shown] = np.arange(len(shown))
         self.place: list[int] = self.rows.tolist()
         self.latest = 0  # the last step whose numbers are kept
-        self.owners = list(parameters.values())
         self.sources = [parameter.detach() for parameter in self.owners]  # the same memory, without a graph
-        self.names = list(parameters)
+        kind = self.owners[0].dtype
+        self.arrays: list[dict[str, Tensor]] = []
 
         def room() -> list[Tensor]:
-            return [torch.zeros((len(shown), *p.shape), dtype=p.dtype) for p in self.sources]
+            """For each piece the rows of its array, over all steps: the same memory."""
+            whole = {name: torch.zeros((len(shown), *shape), dtype=kind) for name, shape in shapes.items()}
+            self.arrays.append(whole)
+            return [whole[p.array][:, p.rows] if p.parameter.dim() else whole[p.array] for p in pieces]
 
         self.parameters, self.gradients = room(), room()
         self.states = {name: room() for name in states}
@@ -78,5 +84,6 @@ class Recorder:
                 for room, source in zip(rooms, optimizer.state(name), strict=True):
                     room[row].copy_(source)
 
-    def close(self, rows: list[Tensor]) -> dict[str, Any]:
-        return {name: room.numpy() for name, room in zip(self.names, rows, strict=True)}
+    def close(self, place: int) -> dict[str, Any]:
+        """W1, b1, W2, … over all steps: 0 for the parameters, 1 for the gradients, then each state."""
+        return {name: whole.numpy() for name, whole in self.arrays[place].items()}

@@ -12,7 +12,15 @@ from torch import Tensor, nn
 from glassgrad.engines.data import Data, draw
 from glassgrad.engines.torch.alone import DTYPES, alone
 from glassgrad.engines.torch.net import Net
-from glassgrad.engines.torch.objective import Batch, Objective, Old, doubles, first_states, named_inputs
+from glassgrad.engines.torch.objective import (
+    Batch,
+    Objective,
+    Old,
+    doubles,
+    first_states,
+    named_inputs,
+    named_outputs,
+)
 from glassgrad.engines.torch.optimizer import build_optimizer
 from glassgrad.engines.torch.recorder import Recorder
 from glassgrad.experiment import Experiment
@@ -49,15 +57,16 @@ class _Run:
         self.dtype = DTYPES[experiment.precision]
         self.data: Data = draw(experiment, self.of)
         self.net = Net(self.of, initial_parameters(experiment.init, self.of.network, experiment.seed), self.dtype)
-        self.named = self.net.by_name()
+        self.pieces = self.net.pieces()
+        self.parameters = [piece.parameter for piece in self.pieces]
         self.objective = Objective(self.of, self.dtype, experiment.group)
         self.collected: list[Old] = []  # by the last steps that collected data
-        self.optimizer = build_optimizer(list(self.named.values()), self.of)
+        self.optimizer = build_optimizer(self.parameters, self.of)
         self.states = first_states(self.of)
         self.lines = {name: np.full(experiment.steps + 1, value) for name, value in self.states.items()}
         first = {name: float(evaluate(tree, {})) for name, tree in self.of.optimizer_program.states.items()}
-        self.recorder = Recorder(experiment, self.named, first, every)
-        self.weights: list[Tensor] = [p for name, p in self.named.items() if name.startswith("W")]
+        self.recorder = Recorder(experiment, self.pieces, self.of.network.shapes(), first, every)
+        self.weights: list[Tensor] = [p.parameter for p in self.pieces if p.array.startswith("W")]
         fixed = not experiment.fresh and experiment.batch is None and not experiment.dropout
         self.fixed = self.batch_at(1) if fixed and self.data.noise is None and self.data.uniform is None else None
 
@@ -149,7 +158,7 @@ class _Run:
         return next((old for old in self.collected if old.step == self.experiment.collects(step)), None)
 
     def update(self) -> None:
-        parameters = list(self.named.values())
+        parameters = self.parameters
         for parameter in parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
@@ -171,18 +180,18 @@ class _Run:
             **{name: values[step - 1] for name, values in self.lines.items()},
             **named_inputs(batch.inputs),
             "t": batch.truth,
-            "o": o.double().numpy()[:, 0],
+            **{name: value.double().numpy()[:, 0] for name, value in named_outputs(self.of, o).items()},
             "step": float(step),
             "noise": batch.noise,
             "uniform": batch.uniform,
         }
         if (old := self.old(step)) is not None:
             values |= {name: doubles(value) for name, value in old.values.items()}
-        if not np.all(np.isfinite(values["o"])):
+        if not bool(torch.isfinite(o).all()):
             found = culprit(
                 self.of.output_activation.tree,
                 {
-                    "z": seen[f"z{self.of.network.last}"].double().numpy()[:, 0],
+                    "z": seen[f"z{self.of.network.last}"].double().numpy().ravel(),
                     **self.of.output_activation.numbers,
                     **{name: float(value) for name, value in self.net.in_layer(self.of.network.last).items()},
                 },
@@ -225,9 +234,9 @@ class _Run:
             recorder.rows,
             recorder.loss[:steps],
             recorder.reward[:steps] if "reward" in self.of.pieces else None,
-            recorder.close(recorder.parameters),
-            recorder.close(recorder.gradients),
-            {name: recorder.close(rooms) for name, rooms in recorder.states.items()},
+            recorder.close(0),
+            recorder.close(1),
+            {name: recorder.close(2 + i) for i, name in enumerate(recorder.states)},
             {name: values[: steps + 1] for name, values in self.lines.items()},
             self.data.inputs,
             self.data.truth,

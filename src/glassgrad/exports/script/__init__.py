@@ -15,7 +15,7 @@ from glassgrad.exports.script.steps import Steps
 from glassgrad.formula.simplify import add, multiply
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, substitute, symbols
 from glassgrad.locale import Language, language, say, set_language
-from glassgrad.method import Method, method
+from glassgrad.method import Method, check_one_output, method
 from glassgrad.tables.experiments import EXPERIMENTS
 
 __all__ = ["torch_script"]
@@ -46,6 +46,7 @@ def torch_script(experiment: Experiment, *, every: int = 100, lang: Language | N
 def _script(experiment: Experiment, of: Method, every: int) -> str:
     if experiment.passes > 1:
         raise ExperimentError("script.unwritten", setting="passes", value=experiment.passes)
+    check_one_output(of, "--to torch")
     steps = Steps(of, experiment)
     data = of.task.data
     loop = Loop(of, experiment, steps, experiment.samples if data is None else len(data.inputs) - data.held_out)
