@@ -194,7 +194,8 @@ NAMED = {
     "beta1": r"\beta_{1}", "eps": r"\varepsilon", "lam": r"\lambda", "W1_4_x1": "W_{1,4,x_{1}}",
     "w_new": r"w^{\prime}", "dW1_4_x1": r"\frac{\partial L}{\partial W_{1,4,x_{1}}}",
     "dB1_1": r"\frac{\partial L}{\partial b_{1,1}}", "do": r"\frac{\partial L}{\partial o}",
-    "dz2": r"\frac{\partial L}{\partial z_{2}}",
+    "dz2": r"\frac{\partial L}{\partial z_{2}}", "dp_3": r"\frac{\partial L}{\partial p_{3}}",
+    "dsum_e": r"\frac{\partial L}{\partial \mathrm{sum}_{e}}",
     "dreward": r"\frac{\partial L}{\partial \mathrm{reward}}", "m_hat": r"m_{\mathrm{hat}}",
     "data": r"\mathrm{data}", "delta": r"\delta", "dot_1": r"\mathrm{dot}_{1}", "dt": r"\mathrm{dt}",
 }  # fmt: skip

@@ -51,6 +51,8 @@ MORE = {
     "deep-apart": Experiment("deep-apart", network=(2, 4, 3, 2), apart=True, dropout=0.1, clip=1.0, **CRITIC),
     "squashed": Experiment("squashed", network=(3, 8, 4), task="both", output_activation="sigmoid", samples=20,
                            steps=20, policy="a = 10*o1 + o3", objective="sum((10*o - t)**2) + 0.1*std(o)"),
+    "same-for-all": Experiment("same-for-all", network=(2, 3), samples=20, steps=20, objective="(a - t)**2",
+                                policy="s = 0.5; weight = index + s; a = sum(weight*o)"),
     "learned-sigma": Experiment("learned-sigma", network=(2, 5, 2), **{
         **CRITIC, "policy": "gaussian_learned", "objective": "-stop(reward - mean(reward))*logp"}),
 }  # fmt: skip

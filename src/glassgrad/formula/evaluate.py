@@ -95,6 +95,8 @@ class _Torch:
         """Each side is computed only where it is taken: autograd never meets the other one, nor its NaN."""
         if not isinstance(taken, self.tensor):
             return self.value(then if taken else otherwise, values)
+        if isinstance(then, Number) and isinstance(otherwise, Number):  # [a > b]: nothing to meet
+            return self.backend.where(taken, then.value, otherwise.value)
         for side, mask in ((then, taken), (otherwise, ~taken)):
             if bool(mask.all()):
                 value = self.backend.tensor(self.value(side, values))

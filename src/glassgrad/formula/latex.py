@@ -60,7 +60,7 @@ def latex_name(name: str) -> str:
         >>> latex_name("z1_4"), latex_name("beta1"), latex_name("W1_4_x1")
         ('z_{1,4}', '\\beta_{1}', 'W_{1,4,x_{1}}')
     """
-    if found := re.fullmatch(r"d([WBzao]\d*(?:_\w+)*|reward|logp)", name):
+    if found := re.fullmatch(r"d([WBzao]\d*(?:_\w+)*|reward|logp|[a-z]_\d+|(?:sum|mean|max|min|below)_\w+)", name):
         inner = re.sub("^B", "b", found[1])
         return rf"\frac{{\partial L}}{{\partial {latex_name(inner)}}}"
     if name.endswith("_new"):

@@ -24,8 +24,10 @@ from glassgrad.engines.compiled.emit import Constants, Emitter
 from glassgrad.engines.compiled.stages import COUNT, GROUP, Stage, stages
 from glassgrad.engines.compiled.vector import INDEX, Code, Form, Variable, Vector, totals
 from glassgrad.experiment import Experiment
+from glassgrad.formula.evaluate import is_aggregate
+from glassgrad.formula.functions import CONSTANTS
 from glassgrad.formula.lines import Line
-from glassgrad.formula.tree import Apply, Symbol, Tree, symbols
+from glassgrad.formula.tree import Apply, Symbol, Tree, symbols, walk
 from glassgrad.method import Method, method
 from glassgrad.network import gradient_name
 from glassgrad.steps import collecting, quantities
@@ -322,7 +324,9 @@ class Body:
         for line in self.of.program.lines:
             if line.name in ("reward", "objective"):
                 break
-            if line.level == "sample" or emit.constants.holds(line.tree):
+            known = values.keys() | emit.constants.settings | CONSTANTS.keys()
+            plain = set(symbols(line.tree)) <= known and not any(map(is_aggregate, walk(line.tree)))
+            if line.level == "sample" or plain:
                 values[line.name] = emit(line.tree, values)
             if line.name == "a":
                 break
