@@ -156,7 +156,7 @@ def collecting(of: Method) -> tuple[Line, ...]:
 
 def collecting_output(of: Method) -> tuple[Line, ...]:
     """The lines of that from the output on."""
-    output: dict[str, Tree] = {"o": Symbol(of.output_name)}
+    output: dict[str, Tree] = {name: Symbol(shown) for name, shown in of.output_names.items()}
     wanted = set().union(*(reads(of.collected, name) for name in of.olds.values()))
     lines = (line for line in of.collected if line.name in wanted)
     return tuple(Line(line.name, substitute(line.tree, output), line.level) for line in lines)
