@@ -345,9 +345,9 @@ def test_a_group_is_shown_with_the_numbers_of_its_members() -> None:
     assert equation.value == pytest.approx((reward[4] + reward[6] + reward[7]) / 3)
 
 
-def test_a_script_is_refused_by_name() -> None:
+def test_a_script_that_cannot_be_written_is_refused_by_name() -> None:
     with pytest.raises(GlassgradError, match="passes = 2"):
-        export(REWARDED.change(objective="reinforce", passes=2))
+        export(REWARDED.change(objective="-stop(reward - old(mean(reward)))*logp", passes=2))
 
 
 # --- the compiled engine
