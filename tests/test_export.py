@@ -31,8 +31,8 @@ KNOB = shipped("knob")
 CHOOSE = shipped("choose").change(steps=20, samples=20)
 
 _CLIPPED = (
-    "ratio = exp(logp - old(logp)); adv = reward - group_mean(reward); "
-    "objective = -min(ratio*stop(adv), max(min(ratio, 1 + 0.2), 1 - 0.2)*stop(adv))"
+    "ratio = exp(logp - old(logp)); adv = stop(reward - group_mean(reward)); "
+    "clipped = max(min(ratio, 1 + 0.2), 1 - 0.2)*adv; objective = -min(ratio*adv, clipped)"
 )
 
 SETTINGS: dict[str, tuple[Experiment, list[dict[str, Any]]]] = {
