@@ -13,6 +13,7 @@ from glassgrad.engines.torch.net import resolve
 from glassgrad.engines.torch.objective import Old
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate, evaluate_torch
+from glassgrad.formula.lines import reads
 from glassgrad.formula.parser import parse
 from glassgrad.method import Method, method
 from glassgrad.network import gradient_name
@@ -106,7 +107,9 @@ class _Replay:
         o = self.net(self.batch.x, self.batch.mask, seen)
         lines: dict[str, Any] = {}
         states = dict(self.moment.lines)
-        self.objective.run(o, self.batch, self.moment.step, states, lines)
+        back = reads(self.of.backward, "do") if self.of.backward else set()
+        differentiated = {name.removeprefix("d") for name in back}
+        self.objective.run(o, self.batch, self.moment.step, states, lines, differentiated)
         found = self.sums(seen) | {"o": _numbers(o), "L": self.moment.loss}
         for line in self.of.program.lines:
             found[line.name] = _numbers(lines[line.name])
