@@ -30,6 +30,11 @@ THROUGH = shipped("add-through-reward").change(steps=20)
 KNOB = shipped("knob")
 CHOOSE = shipped("choose").change(steps=20, samples=20)
 
+_CLIPPED = (
+    "ratio = exp(logp - old(logp)); adv = stop(reward - group_mean(reward)); "
+    "clipped = max(min(ratio, 1 + 0.2), 1 - 0.2)*adv; objective = -min(ratio*adv, clipped)"
+)
+
 SETTINGS: dict[str, tuple[Experiment, list[dict[str, Any]]]] = {
     "optimizer": (ADD, [{"optimizer": row} for row in OPTIMIZERS]),
     "optimizer's settings": (ADD, [
@@ -103,6 +108,15 @@ SETTINGS: dict[str, tuple[Experiment, list[dict[str, Any]]]] = {
         {"objective": "-stop((reward - group_mean(reward))/(group_std(reward) + 1e-4))*logp", "fresh": False},
         {"objective": "-(reward - group_std(reward))*group_mean(logp)", "group": 3, "truth": "7"},
         {"objective": "-stop(reward - group_mean(reward))*logp", "task": "both", "network": (3, 4, 1)},
+    ]),
+    "passes": (REINFORCE.change(samples=24, group=8, passes=4), [
+        {"objective": _CLIPPED},
+        {"objective": _CLIPPED, "fresh": False, "passes": 3},
+        {"objective": "-exp(logp - old(logp))*stop(reward)", "group": 1, "samples": 1},
+        {"objective": "(o - t)**2 + 0.1*(o - old(o*x1))**2", "reward": None, "policy": "output", "passes": 2},
+        {"objective": "mse", "reward": None, "policy": "output"},
+        {"policy": "pathwise", "objective": "-reward + 0.1*o*old(a)"},
+        {"objective": "state b = 0; objective = -stop(reward - b)*logp; b = 0.9*b + 0.1*mean(reward)"},
     ]),
     "choice": (CHOOSE, [{}, {"fresh": False, "batch": 6}, {"reward": "where(a == t, 1, -1)"}]),
     "differentiated reward": (THROUGH, [{"reward": formula} for formula in (

@@ -303,6 +303,14 @@ def test_the_check_passes_and_leaves_nothing_unchecked(objective: str, passes: i
     assert run.check.unchecked == ()
 
 
+def test_a_line_that_is_constant_at_a_step_has_its_derivative_there() -> None:
+    """Where every ratio is cut off, the cut is a number; what arrives there is autograd's all the same."""
+    lines = "ratio = exp(logp - old(logp)); cut = max(min(ratio, 0.5), 0.4); -min(ratio, cut)*stop(reward)"
+    run = watch(REWARDED.change(objective=lines, passes=4), every=3)
+    assert run.check.passed
+    assert "dcut" not in run.check.unchecked
+
+
 @pytest.mark.parametrize("family", ["group_mean_reward", "ratio", "dratio", "dlogp", "dz2", "dW1"])
 def test_a_planted_error_is_found(family: str) -> None:
     run = watch(REWARDED.change(objective=CLIPPED, passes=4, precision="single"), every=3, plant=family)
@@ -345,9 +353,9 @@ def test_a_group_is_shown_with_the_numbers_of_its_members() -> None:
     assert equation.value == pytest.approx((reward[4] + reward[6] + reward[7]) / 3)
 
 
-def test_a_script_is_refused_by_name() -> None:
+def test_a_script_that_cannot_be_written_is_refused_by_name() -> None:
     with pytest.raises(GlassgradError, match="passes = 2"):
-        export(REWARDED.change(objective="reinforce", passes=2))
+        export(REWARDED.change(objective="-stop(reward - old(mean(reward)))*logp", passes=2))
 
 
 # --- the compiled engine

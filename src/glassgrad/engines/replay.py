@@ -13,6 +13,7 @@ from glassgrad.engines.torch.net import Seen, resolve
 from glassgrad.engines.torch.objective import Old
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate, evaluate_torch
+from glassgrad.formula.lines import reads
 from glassgrad.formula.parser import parse
 from glassgrad.method import Method, method
 from glassgrad.network import gradient_name
@@ -109,7 +110,9 @@ class _Replay:
         o, seen = self.net.in_parts(self.batch.x, self.batch.mask)
         lines: dict[str, Any] = {}
         states = dict(self.moment.lines)
-        self.objective.run(o, self.batch, self.moment.step, states, lines)
+        back = set().union(*(reads(self.of.backward, f"d{name}") for name in self.of.outputs))
+        differentiated = {name.removeprefix("d") for name in back} if self.of.backward else set()
+        self.objective.run(o, self.batch, self.moment.step, states, lines, differentiated)
         found = self.sums(seen) | {"L": self.moment.loss}
         found |= {name: _numbers(lines[name]) for name in self.of.outputs}
         for line in self.of.program.lines:

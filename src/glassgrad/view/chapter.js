@@ -72,7 +72,7 @@ function heading({ number, title, watch }) {
 
 /** What is answered at a step. @param {any} experiment */
 function dataOf(experiment) {
-  const { samples, group, passes } = experiment;
+  const { samples, group = 1, passes = 1 } = experiment;
   const values = { samples: whole(samples), passes: whole(passes) };
   return say(dataKey(experiment), values) + (group > 1 ? say("data-group", { group: whole(group) }) : "");
 }

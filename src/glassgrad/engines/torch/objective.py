@@ -1,6 +1,6 @@
 """From the output to the loss: the lines of policy, reward and objective, or PyTorch's own criterion."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,14 +75,27 @@ class Objective:
                 value = value + (share + torch.zeros_like(weight)).sum()
         return value
 
-    def run(self, o: Tensor, batch: Batch, step: int, states: dict[str, float], seen: dict[str, Any]) -> None:
-        """All lines in order: tensors where a derivative may pass, Python's doubles where a number is only observed."""
+    def run(
+        self,
+        o: Tensor,
+        batch: Batch,
+        step: int,
+        states: dict[str, float],
+        seen: dict[str, Any],
+        differentiated: Collection[str] = (),
+    ) -> None:
+        """All lines in order: tensors where a derivative may pass, Python's doubles where a number is only observed.
+
+        differentiated: lines whose derivative is asked for, even where they are constant, as max(o, 3) may be.
+        """
         values, exact = self.given(o, batch, step, states)
         if batch.old is not None:
             values |= batch.old.values
             exact |= batch.old.exact
         for line in self.lines:
             self.line(line, values, exact)
+            if line.name in differentiated and isinstance(values[line.name], Tensor):
+                values[line.name] = _differentiable(values[line.name])
         states.update({name: _number(values[self.of.program.latest[name]]) for name in states})
         seen.update(values)
         seen["objective"] = values["objective"] + torch.zeros_like(o[:, :1])
@@ -152,6 +165,10 @@ def named_inputs(inputs: Floats) -> dict[str, Floats]:
 def first_states(of: Method) -> dict[str, float]:
     """The objective's own states before the first step."""
     return {name: float(evaluate(tree, {})) for name, tree in of.program.states.items()}
+
+
+def _differentiable(value: Tensor) -> Tensor:
+    return value if value.requires_grad else value.detach().clone().requires_grad_()
 
 
 def _number(value: Any) -> float:

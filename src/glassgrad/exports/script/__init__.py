@@ -1,8 +1,8 @@
 """The plain PyTorch script of an experiment, as a good teacher would write it."""
 
 from contextvars import copy_context
+from dataclasses import replace
 
-from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.exports.script.chance import chance_source
 from glassgrad.exports.script.data import constant, write_constant, write_questions
@@ -44,12 +44,11 @@ def torch_script(experiment: Experiment, *, every: int = 100, lang: Language | N
 
 
 def _script(experiment: Experiment, of: Method, every: int) -> str:
-    if experiment.passes > 1:
-        raise ExperimentError("script.unwritten", setting="passes", value=experiment.passes)
     check_one_output(of, "--to torch")
-    steps = Steps(of, experiment)
+    later = replace(of, program=replace(of.program, lines=of.later(of.program.lines)))
+    steps = Steps(later, experiment, of.collected)
     data = of.task.data
-    loop = Loop(of, experiment, steps, experiment.samples if data is None else len(data.inputs) - data.held_out)
+    loop = Loop(later, experiment, steps, experiment.samples if data is None else len(data.inputs) - data.held_out)
     training = loop.write(every)
     middle = Page()
     read = steps.given.tensor | steps.given.exact
@@ -109,7 +108,8 @@ def _start(of: Method, experiment: Experiment, steps: Steps, loop: Loop) -> Page
         keywords = ", ".join(f"{key}={value!r}" for key, value in row.torch.arguments(row.numbers).items())
         page.add(f"criterion = {row.torch.path}({keywords})", getattr(row.reading, language()))
     write_optimizer(page, of)
-    wanted = {name for step in steps.steps for name in symbols(step.line.tree)}
+    lines = (*(step.line for step in steps.steps), *steps.collecting)
+    wanted = {name for line in lines for name in symbols(line.tree)}
     for name, value in of.numbers.items():
         if name in wanted:
             page.add(f"{steps.called(name)} = {value!r}")

@@ -46,20 +46,42 @@ class Loop:
         self.page.add(code, comment, indent)
 
     def questions(self) -> None:
-        """What this step sees."""
+        """What this step sees; with several passes over the same data, only the first of them collects it."""
+        given, passes = self.steps.given, self.experiment.passes
+        if passes == 1:
+            self.data(1)
+        elif self.experiment.fresh or {"noise", "uniform"} & (given.tensor | given.exact) or self.steps.collecting:
+            self.add(f"if step % {passes} == 1:", say("script.collect", passes=passes))
+            self.data(2)
+            self.collect()
+
+    def collect(self) -> None:
+        """The values of old(…), with the weights of now."""
+        if not self.steps.collecting:
+            return
+        self.inputs(2)
+        self.add("with torch.no_grad():", say("script.old"), indent=2)
+        self.add("o = net(x)", indent=3)
+        for line in self.steps.collecting:
+            source = self.printer(self.steps.before()).write(line.tree)
+            self.add(f"{self.steps.called(line.name)} = {source.text}", indent=3)
+
+    def data(self, indent: int) -> None:
+        """The questions and the chance of a step."""
         given, count = self.steps.given, asked_at_once(self.of, self.experiment)
         if self.experiment.fresh:
-            self.add(f"{', '.join(given.returned)} = questions({count})", say("script.fresh"))
+            comment = say("script.fresh") if self.experiment.passes == 1 else ""
+            self.add(f"{', '.join(given.returned)} = questions({count})", comment, indent)
         elif self.fresh_batch:
             self.add("rows = minibatch(step)", say("script.chosen"))
             everything = ", ".join(f"{name}_all[rows]" for name in given.returned)
             self.add(f"{', '.join(given.returned)} = {everything}")
         for name, of in (("noise", "normals"), ("uniform", "uniforms")):
             if name in given.exact:
-                self.add(f"{self.steps.exact_name(name)} = {of}(step, len(x))", say(f"script.{name}"))
+                self.add(f"{self.steps.exact_name(name)} = {of}(step, len(x))", say(f"script.{name}"), indent)
             if name in given.tensor:
                 drawn = self.steps.exact_name(name) if name in given.exact else f"{of}(step, len(x))"
-                self.add(f"{name} = torch.tensor({drawn}, dtype={self.dtype})", say(f"script.{name}"))
+                self.add(f"{name} = torch.tensor({drawn}, dtype={self.dtype})", say(f"script.{name}"), indent)
 
     def forward(self) -> None:
         """The output for every question."""
@@ -93,15 +115,15 @@ class Loop:
         self.printers.append(Printer(names, self.experiment.precision))
         return self.printers[-1]
 
-    def inputs(self) -> None:
+    def inputs(self, indent: int = 1) -> None:
         """x1, x2, …, where a formula reads them by name."""
         given = self.steps.given
         for i, name in enumerate(self.of.task.names):
             if name in given.tensor:
-                self.add(f"{name} = x[:, {i}:{i + 1}]")
+                self.add(f"{name} = x[:, {i}:{i + 1}]", indent=indent)
             if name in given.exact:
                 self.add(f"{self.steps.exact_name(name)} = inputs[:, {i}:{i + 1}]"
-                         + (".item()" if self.steps.scalar else ""))  # fmt: skip
+                         + (".item()" if self.steps.scalar else ""), indent=indent)  # fmt: skip
 
     def line(self, step: Step) -> None:
         """One line of the method."""

@@ -5,8 +5,9 @@ else as tensors, through which a derivative may pass.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.exports.script.data import Given
 from glassgrad.exports.script.expression import Kind, Printer, Source
@@ -32,13 +33,20 @@ class Steps:
 
     criterion: whether PyTorch's own criterion replaces all of them.
     scalar: whether the observed reward is one plain Python number, as in a script for one question a step.
+    collecting: the lines that are run when data is collected, for the values of old(…) that later updates read.
+
+    Raises:
+        ExperimentError: such a value is not one of tensors alone.
     """
 
-    def __init__(self, of: Method, experiment: Experiment) -> None:
+    def __init__(self, of: Method, experiment: Experiment, collected: tuple[Line, ...] = ()) -> None:
         self.of = of
         self.single = experiment.samples == 1 and experiment.data is None
         self.criterion = of.pieces["objective"].torch is not None and "reward" not in of.pieces
         self.steps = () if self.criterion else tuple(self._steps())
+        self.collecting = tuple(self._collecting(collected))
+        if any(line.level == "step" or (line.name == "reward" and of.observed) for line in self.collecting):
+            raise ExperimentError("script.unwritten", setting="passes", value=experiment.passes)
         self.scalar = self._scalar()
         self.given = self._given()
 
@@ -59,6 +67,12 @@ class Steps:
                 known |= {line.name} if exact else set()
                 yield Step(line, self.called(line.name), exact)
 
+    def _collecting(self, collected: tuple[Line, ...]) -> Iterator[Line]:
+        """What the values of old(…) need that a line reads, in order."""
+        read = {name for step in self.steps for name in symbols(step.line.tree)} & set(self.of.olds.values())
+        wanted = set().union(*(reads(collected, name) for name in read))
+        return (line for line in collected if line.name in wanted)
+
     def called(self, name: str) -> str:
         """A name of the method in the script: without `_new` where nothing reads the old value any more."""
         old = name.removesuffix("_new")
@@ -69,7 +83,9 @@ class Steps:
         return name + "_" if name in RESERVED else name
 
     def _scalar(self) -> bool:
-        if not (self.single and self.of.observed and any(step.line.name == "reward" for step in self.steps)):
+        if self.collecting or not (
+            self.single and self.of.observed and any(step.line.name == "reward" for step in self.steps)
+        ):
             return False
         tensors = {"o", *(step.line.name for step in self.steps if not step.exact)}
         return all(step.exact or _only_multiplied(step.line.tree, tensors) for step in self.steps)
@@ -82,6 +98,7 @@ class Steps:
             {name for step in self.steps if step.exact is kind for name in symbols(step.line.tree)}
             for kind in (False, True)
         )
+        tensor |= {name for line in self.collecting for name in symbols(line.tree)}
         asked = {*self.of.task.names, "t", "noise", "uniform"}
         return Given(frozenset(tensor & asked), frozenset(exact & asked), self.scalar)
 
@@ -89,10 +106,15 @@ class Steps:
         """What each symbol is where a derivative may pass."""
         own = {name: Source(self.called(name)) for name in (*self.of.numbers, *self.of.program.states)}
         found = own | {"step": Source("step"), "o": Source("o", "tensor", live=True)}
-        found |= {name: Source(name, "tensor") for name in self.given.tensor}
+        found |= {name: Source(name, "tensor") for name in (*self.given.tensor, *self.of.olds.values())}
         for step in self.steps:
             found[step.line.name] = self._tensor(step, found)
         return found
+
+    def before(self) -> dict[str, Source]:
+        """What each symbol is when data is collected: no derivative passes."""
+        found = self.tensors() | {line.name: Source(self.called(line.name), "tensor") for line in self.collecting}
+        return {name: replace(source, live=False) for name, source in found.items()}
 
     def _tensor(self, step: Step, known: Mapping[str, Source]) -> Source:
         if self.item(step):
