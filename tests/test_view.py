@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import glassgrad as gg
+from glassgrad.insight import forward
 from glassgrad.report.html import block, html, joined, modules, packed, slim
 from glassgrad.report.html import texts as texts_of_the_view
 
@@ -371,3 +373,27 @@ def test_steps_between_keep_the_curves_only(report: dict[str, Any]) -> None:
     first, second = slim(report["watches"][0])["steps"][:2]
     assert first == report["watches"][0]["steps"][0]
     assert set(second) == {"step", "loss", "reward", "output", "parameters"}
+
+
+def test_networks_that_are_apart_are_drawn(page: Page, tmp_path: Path) -> None:
+    """Each output reads its own hidden units only, in the drawing and where a question is worked out."""
+    settings: dict[str, Any] = {
+        "policy": "a = o1",
+        "objective": "(o1 - t)**2 + (o2 - x1)**2",
+        "samples": 20,
+        "steps": 5,
+    }
+    run = gg.watch("add", network="2-3-2", apart=True, every=5, **settings)
+    file = tmp_path / "apart.html"
+    file.write_text(run.to_html(), encoding="utf-8")
+    visit(page, file.as_uri(), "chapter=add&lang=en")
+    found = page.locator('svg.network [data-open^="parameter:W2_2"]').evaluate_all(
+        "all => all.map(one => one.dataset.open)"
+    )
+    assert found == [f"parameter:W2_2_a1_{unit}" for unit in (4, 5, 6)]
+    page.locator('[data-open="question:9,9"]').first.dispatch_event("click")
+    seen = forward(run.experiment, run.record.final, np.array([[9.0, 9.0]]))
+    panel = page.locator(".panel, dialog, aside").first.inner_text()
+    for name in ("z2_1", "z2_2"):
+        line = next(line for line in panel.splitlines() if line.startswith(f"{name} ="))
+        assert float(line.split("=")[-1].replace("−", "-")) == pytest.approx(seen[name][0], abs=2e-3)
