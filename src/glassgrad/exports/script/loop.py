@@ -204,7 +204,7 @@ class Loop:
             tree = substitute(rate.tree, {name: Number(value) for name, value in numbers.items()})
             source = self.printer({"step": Source("step")}).write(tree)
             comment = f"lr = {show(self.of.schedule.tree)}"
-            self.add(f'optimizer.param_groups[0]["lr"] = {source.text}', comment)
+            self.page.choice('optimizer.param_groups[0]["lr"]', source.text, comment, indent=1)
 
     def report(self, every: int) -> None:
         """The loss, and the reward where there is one."""

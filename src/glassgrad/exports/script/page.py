@@ -39,6 +39,20 @@ class Page:
         else:
             self.lines.append(margin + whole)
 
+    def choice(self, name: str, value: str, comment: str, indent: int) -> None:
+        """An assignment; if `a if b else c` is too long for one line, in three."""
+        line = f"{name} = {value}"
+        if len(line) + 4 * indent <= WIDTH or value.count(" if ") != 1:
+            self.add(line, comment, indent)
+            return
+        first, _, rest = value.partition(" if ")
+        condition, _, second = rest.partition(" else ")
+        self.add("", comment, indent)
+        self.add(f"{name} = (", indent=indent)
+        for part in (first, f"if {condition}", f"else {second}"):
+            self.add(part, indent=indent + 1)
+        self.add(")", indent=indent)
+
     def block(self, source: str) -> None:
         """Several lines as they are."""
         self.lines += source.strip("\n").split("\n")
