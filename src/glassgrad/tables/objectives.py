@@ -1,7 +1,9 @@
 """Objectives: what is made small, sample by sample; the loss L is its mean (plus the regulariser)."""
 
 from glassgrad.locale import Text
-from glassgrad.tables.row import Callable, Row, table
+from glassgrad.tables.row import Callable, Range, Row, table
+
+_SHARE: dict[str, Range] = {"share": (0.0, 1e9)}
 
 OBJECTIVES = table(
     Row("mse", "(o - t)**2", Text("the squared error", "误差的平方（均方误差）"), "Legendre 1805",
@@ -36,5 +38,40 @@ OBJECTIVES = table(
         Text("makes answers likelier if they did better than the mean of all other answers of the step",
              "比同一步里其他回答的平均水平好的回答，概率会提高"),
         "Kool, van Hoof & Welling 2019"),
+    Row("reinforce_group", "-stop(reward - group_others(reward))*logp",
+        Text("makes answers likelier if they did better than the mean of the other answers to the same question",
+             "比同一道题的其他回答的平均水平好的回答，概率会提高"),
+        "Kool, van Hoof & Welling 2019"),
+    Row("actor_critic",
+        "value = o2; advantage = stop(reward - value); objective = -advantage*logp + share*(value - stop(reward))**2",
+        Text("a second output, the critic, learns which reward to expect; answers that did better become likelier",
+             "第二个输出是评论家，学着预测奖励；比预测好的回答，概率会提高"),
+        "Konda & Tsitsiklis 2000", {"share": 0.5}, bounds=_SHARE),
+    Row("a2c",
+        "value = o3; advantage = stop(reward - value); "
+        "objective = -advantage*logp + share*(value - stop(reward))**2 - bonus*entropy",
+        Text("actor-critic with a bonus for entropy, so that answers keep being tried; the critic is the third output",
+             "演员-评论家，外加熵的奖励，让尝试不至于停止；评论家是第三个输出"),
+        "Mnih et al. 2016", {"share": 0.5, "bonus": 0.01}, bounds=_SHARE),
+    Row("ppo",
+        "value = o2; advantage = old(reward - value); ratio = exp(logp - old(logp)); "
+        "clipped = max(min(ratio, 1 + clip), 1 - clip); "
+        "objective = -min(ratio*advantage, clipped*advantage) + share*(value - stop(reward))**2",
+        Text("several updates from the same answers, which may become at most 1 + clip times as likely",
+             "同一批回答用来更新几遍，每个回答的概率最多变成原来的 1 + clip 倍"),
+        "Schulman et al. 2017", {"clip": 0.2, "share": 0.5}, bounds={"clip": (1e-9, 1.0), **_SHARE}),
+    Row("grpo",
+        "advantage = stop((reward - group_mean(reward))/(group_std(reward) + 0.0001)); "
+        "ratio = exp(logp - old(logp)); clipped = max(min(ratio, 1 + clip), 1 - clip); "
+        "objective = -min(ratio*advantage, clipped*advantage)",
+        Text("as ppo, without a critic: an answer is held against the group of answers to the same question, "
+             "in standard deviations", "像 ppo，但没有评论家：回答与同一道题的一组回答相比，以标准差为单位"),
+        "Shao et al. 2024", {"clip": 0.2}, bounds={"clip": (1e-9, 1.0)}),
+    Row("grpo_undivided",
+        "advantage = stop(reward - group_mean(reward)); "
+        "ratio = exp(logp - old(logp)); clipped = max(min(ratio, 1 + clip), 1 - clip); "
+        "objective = -min(ratio*advantage, clipped*advantage)",
+        Text("grpo without division by the standard deviation", "不除以标准差的 grpo"),
+        "Liu et al. 2025", {"clip": 0.2}, bounds={"clip": (1e-9, 1.0)}),
 )  # fmt: skip
 """By name: mse, mae, huber, reward, …; each a formula, or lines that assign `objective`."""

@@ -24,18 +24,23 @@ POLICIES = table(
         "Williams 1992", torch=Callable("distributions.Bernoulli")),
     Row("categorical",
         "m = stop(max(o)); e = exp(o - m); p = e/sum(e); a = stop(sum([below(p) <= uniform]) - 1 + first); "
-        "logp = sum([index == a - first]*o) - m - log(sum(e))",
+        "logp = sum([index == a - first]*o) - m - log(sum(e)); entropy = -sum(p*log(p))",
         Text("chooses one of the numbers first, first + 1, …, one for each output, with the probabilities softmax(o)",
              "在 first、first + 1…… 这些数中选一个，每个输出对应一个数，概率是 softmax(o)"),
         "Williams 1992", {"first": 0.0}, Callable("distributions.Categorical"), bounds={"first": (-1e6, 1e6)}),
+    Row("gaussian_first",
+        "a = stop(o1 + sigma*noise); logp = -(a - o1)**2/(2*sigma**2) - log(sigma) - 0.5*log(2*pi)",
+        Text("gaussian around o1, the first of several outputs; the others are free, for a critic",
+             "在第一个输出 o1 附近试一个回答；其余输出另有用处，例如作评论家"),
+        "Williams 1992", {"sigma": 0.5}, Callable("distributions.Normal", {"scale": "sigma"}), bounds=_SIGMA),
     Row("gaussian_learned",
         "sigma = exp(o2) + least; a = stop(o1 + sigma*noise); "
-        "logp = -(a - o1)**2/(2*sigma**2) - log(sigma) - 0.5*log(2*pi)",
+        "logp = -(a - o1)**2/(2*sigma**2) - log(sigma) - 0.5*log(2*pi); entropy = log(sigma) + 0.5*log(2*pi) + 0.5",
         Text("gaussian around o1 whose sigma is learned too: exp(o2) + least, so that it never vanishes",
              "在 o1 附近试一个回答，sigma 也是学来的：exp(o2) + least，因此不会变成 0"),
         "Williams 1992, section 6", {"least": 0.01}, Callable("distributions.Normal"), bounds={"least": (0.0, 1e9)}),
 )  # fmt: skip
-"""By name: output, pathwise, gaussian, bernoulli, and, for several outputs, categorical and gaussian_learned.
+"""By name: output, pathwise, gaussian, bernoulli; for several outputs categorical, gaussian_first, gaussian_learned.
 
 Lines that assign `a`, and `logp` where it is sampled.
 """
