@@ -18,6 +18,7 @@ export function policyPlot(policy, narrow) {
   const up = (/** @type {number} */ share) => frame.axis - (frame.axis - frame.top) * share;
   const points = x.map((/** @type {number} */ at, /** @type {number} */ i) => `${across(at)},${up(y[i])}`);
   const spread = y[x.findIndex((/** @type {number} */ at) => at >= policy.o + policy.sigma)];
+  const side = policy.a < policy.t ? "end" : "start"; // its name stays clear of the line of the truth
   const named = {
     o: say("policy-output", { value: short(policy.o) }),
     a: say("policy-answer", { value: short(policy.a) }),
@@ -34,9 +35,9 @@ export function policyPlot(policy, narrow) {
     s("path", { class: "area", d: `M${points.join("L")}Z` }),
     s("line", { class: "axis", x1: frame.side, x2: frame.width - frame.side, y1: frame.axis, y2: frame.axis }),
     wide(across(policy.o), across(policy.o + policy.sigma), up(spread), policy.sigma),
-    mark("output", across(policy.o), frame.top - 12, frame.axis, named.o, frame.top - 18),
-    mark("truth", across(policy.t), frame.axis, frame.axis + 1.45 * frame.row, named.t, height - 6),
-    mark("answer", across(policy.a), frame.axis, frame.axis + 0.5 * frame.row, named.a, frame.axis + 1.15 * frame.row),
+    mark("output", across(policy.o), frame.top - 12, frame.axis, named.o, frame.top - 18, "middle"),
+    mark("truth", across(policy.t), frame.axis, frame.axis + 1.5 * frame.row, named.t, height - 4, "middle"),
+    mark("answer", across(policy.a), frame.axis, frame.axis + 0.4 * frame.row, named.a, frame.axis + 1.1 * frame.row, side),
     s("circle", { class: "answer", cx: across(policy.a), cy: frame.axis, r: 5.5 }),
   );
 }
@@ -51,11 +52,13 @@ function wide(/** @type {number} */ from, /** @type {number} */ to, /** @type {n
 
 /**
  * A line from y1 to y2 at a place, and its name.
- * @param {string} kind @param {number} x @param {number} y1 @param {number} y2 @param {string} name @param {number} at
+ * @param {string} kind @param {number} x @param {number} y1 @param {number} y2
+ * @param {string} name @param {number} at @param {string} anchor
  */
-function mark(kind, x, y1, y2, name, at) {
+function mark(kind, x, y1, y2, name, at, anchor) {
+  const room = { start: -6, middle: 0, end: 6 }[anchor] ?? 0;
   return [
     s("line", { class: kind, x1: x, x2: x, y1, y2 }),
-    s("text", { class: kind, x, y: at, "text-anchor": "middle" }, name),
+    s("text", { class: kind, x: x + room, y: at, "text-anchor": anchor }, name),
   ];
 }

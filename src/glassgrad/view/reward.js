@@ -108,9 +108,11 @@ function told({ words, name, symbolic, substituted, value, latex }) {
     h(
       "div",
       { class: "worked" },
-      symbolic ? h("div", { class: "rule" }, formula(latex, [name, symbolic].filter(Boolean).join(" = "))) : null,
-      symbolic ? code(`= ${readable(substituted)}`) : code(name),
-      h("p", { class: "big" }, "= ", fixed(value)),
+      symbolic && [
+        h("div", { class: "rule" }, formula(latex, [name, symbolic].filter(Boolean).join(" = "))),
+        code(`= ${readable(substituted)}`),
+      ],
+      h("p", { class: "big" }, !symbolic && [h("code", null, name), " "], "= ", fixed(value)),
     ),
   );
 }
@@ -118,9 +120,7 @@ function told({ words, name, symbolic, substituted, value, latex }) {
 /** @param {string} name @param {(name: string) => string | null} chapterOf */
 function chapterLink(name, chapterOf) {
   const chapter = chapterOf(name);
-  return chapter
-    ? h("button", { type: "button", class: "plain", "data-chapter": chapter }, say("see-chapter", { name }))
-    : h("code", null, name);
+  return chapter && h("button", { type: "button", class: "plain", "data-chapter": chapter }, say("see-chapter", { name }));
 }
 
 /** @param {any} found */
