@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def by_autograd(found: ByReward) -> dict[str, Any]:
     for mean in record.reward[: STEP - 1]:
         baseline = 0.9 * baseline + 0.1 * float(mean)
     logp = torch.distributions.Normal(o, 0.5).log_prob(a)
-    (-(reward - baseline) * logp).mean().backward()  # type: ignore[no-untyped-call]
+    (-(reward - baseline) * logp).mean().backward()
     assert o.grad is not None
     assert weight.grad is not None
     one = {"noise": noise, "a": a, "logp": logp, "reward": reward, "reward - baseline": reward - baseline}
@@ -92,6 +93,15 @@ def test_the_numbers_of_the_step_are_autograds(found: ByReward) -> None:
     assert told[weight].value == pytest.approx(expected["dW2"][unit], rel=1e-4)
     assert f"{expected['right']} move their output" in parts.ways(found).en
     assert found.run.check.passed
+
+
+def test_the_readme_tells_of_this_step(found: ByReward) -> None:
+    right = by_autograd(found)["right"]
+    samples = len(found.step.moment.inputs)
+    for name, said in (("README.md", "{} of its {} samples"), ("README.zh.md", "{1} 个样本里，{0} 个")):
+        text = (Path(__file__).parents[1] / name).read_text(encoding="utf-8")
+        assert said.format(right, samples) in text
+        assert f"--steps {STEP} --every {STEP - 1} --full" in text
 
 
 def test_it_is_the_first_step_that_begins_with_five_and_three(found: ByReward) -> None:

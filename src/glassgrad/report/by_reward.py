@@ -20,7 +20,7 @@ from glassgrad.report.estimators_text import four, three
 from glassgrad.report.feedback import KINDS
 from glassgrad.report.judge_text import place
 from glassgrad.report.labels_and_reward import LabelsAndReward
-from glassgrad.rl.estimate import Column, judged
+from glassgrad.rl.estimate import Column, Estimate, judged
 from glassgrad.watched import Watch, watch
 
 EXPERIMENT = "add-reinforce"
@@ -190,13 +190,12 @@ class Estimated:
 
 def estimated(found: ByReward) -> tuple[Estimated, ...]:
     """The estimators beside the exact gradient."""
-    rows = []
-    for name in ESTIMATORS:
-        both = (found.smooth[name], found.stepped[name])
-        columns = [one.columns[0] for one in both]
-        verdicts = [judged([column], one.samples) for column, one in zip(columns, both, strict=True)]
-        rows.append(Estimated(name, both[0].estimator.reading, *columns, (verdicts[0], verdicts[1])))
-    return tuple(rows)
+    return tuple(_estimated(name, found.smooth[name], found.stepped[name]) for name in ESTIMATORS)
+
+
+def _estimated(name: str, smooth: Estimate, stepped: Estimate) -> Estimated:
+    first, second = (judged([one.columns[0]], one.samples) for one in (smooth, stepped))
+    return Estimated(name, smooth.estimator.reading, smooth.columns[0], stepped.columns[0], (first, second))
 
 
 def about(found: ByReward) -> Text:
