@@ -188,7 +188,8 @@ def test_the_tools_cost_what_the_comparison_measured(found: ByReward, labels: La
     times = labels["add-reinforce"].samples / labels["add"].samples
     assert f"{times:.0f} times as many" in observed.why.en
     assert f"is {found.stepped.exact[0]:.4f}" in steps.why.en
-    assert "100 % of the runs" in neither.why.en
+    assert "100 % of the knob's runs" in neither.why.en
+    assert "add: adam(lr=0.1); add-through-reward: adam(lr=0.01)" in parts.settings(labels).en
 
 
 # The text.

@@ -308,7 +308,7 @@ def test_every_number_of_learning_by_reward_is_on_the_page(page: Page, address: 
         everything = page.locator("main").inner_text()
         rows = [*reward["seen"], *reward["told"], *reward["verdicts"], *reward["tools"]]
         said = [text[language] for row in rows for text in row.values() if isinstance(text, dict)]
-        said += [reward[key][language] for key in ("moves", "ways", "about", "reading", "asked")]
+        said += [reward[key][language] for key in ("moves", "ways", "about", "reading", "asked", "settings")]
         assert [text for text in said if text.replace("`", "") not in everything] == []
 
 

@@ -320,6 +320,12 @@ def _cost(labels: LabelsAndReward, ending: str) -> dict[str, str]:
     return {"samples": f"{add.samples:,}", **rates}
 
 
+def settings(labels: LabelsAndReward) -> Text:
+    """With which settings the three kinds were compared."""
+    kinds = [labels[name].experiment for name in KINDS[:3]]
+    return text("by_reward.settings", settings="; ".join(f"{kind.name}: {kind.optimizer}" for kind in kinds))
+
+
 def curve(found: ByReward, places: int = 121) -> dict[str, Any]:
     """The policy as a picture: how likely each answer is around the output; where output, answer and truth are."""
     output = found.value(found.run.of.output_name)
@@ -331,6 +337,6 @@ def curve(found: ByReward, places: int = 121) -> dict[str, Any]:
 
 
 __all__ = [
-    "ByReward", "about", "asked", "by_reward", "curve", "estimated", "moves", "reading", "seen", "told", "tools",
-    "verdicts", "ways",
+    "ByReward", "about", "asked", "by_reward", "curve", "estimated", "moves", "reading", "seen", "settings", "told",
+    "tools", "verdicts", "ways",
 ]  # fmt: skip

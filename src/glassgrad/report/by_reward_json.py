@@ -30,6 +30,7 @@ def by_reward_json(found: ByReward, labels: LabelsAndReward) -> dict[str, Any]:
             "asked": parts.asked(found),
             "verdicts": [dataclass_json(one) for one in parts.verdicts(found)],
             "tools": [dataclass_json(one) for one in parts.tools(found, labels)],
+            "settings": parts.settings(labels),
         }
     )
     return plain

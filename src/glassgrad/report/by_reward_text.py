@@ -25,7 +25,7 @@ PIECE = re.compile(r"(?:[“（]*(?:[\u4e00-\u9fff]|[^\s\u3000-\uffef“”]+)|[
 
 def by_reward_lines(found: ByReward, labels: LabelsAndReward) -> Iterator[Line]:
     """The whole part: who sees what, one step, the estimators, the verdicts, which tool when."""
-    yield from paragraph(say("demo.by_reward_what"))
+    yield from paragraph(say("view.reward-lead"))
     yield "", ""
     yield from _seen(found)
     yield "", ""
@@ -85,6 +85,7 @@ def _seen(found: ByReward) -> Iterator[Line]:
 
 def _step(found: ByReward) -> Iterator[Line]:
     seed = found.run.experiment.seed
+    yield "step", say("view.reward-step")
     yield from paragraph(say("demo.by_reward_step", name=EXPERIMENT, step=STEP, seed=seed), "dim")
     for one in parts.told(found):
         yield "dim", f"  {_said(one.words)}"
@@ -103,6 +104,7 @@ def told_lines(one: Told, width: int = WIDTH - 4) -> list[str]:
 
 
 def _estimators(found: ByReward) -> Iterator[Line]:
+    yield "step", say("view.reward-estimators")
     yield from paragraph(_said(parts.about(found)))
     smooth, stepped = found.smooth, found.stepped
     heads = ["dJ/dmu", say("by_reward.smooth"), say("by_reward.variance"), "", say("by_reward.stepped"), ""]
@@ -123,6 +125,7 @@ def _mean(column: Column) -> str:
 
 
 def _verdicts(found: ByReward) -> Iterator[Line]:
+    yield "step", say("view.reward-verdicts")
     yield from paragraph(_said(parts.asked(found)), "dim")
     for one in parts.verdicts(found):
         style = "bad" if one.verdict == "neither" else "good"
@@ -132,10 +135,11 @@ def _verdicts(found: ByReward) -> Iterator[Line]:
 
 
 def _tools(found: ByReward, labels: LabelsAndReward) -> Iterator[Line]:
-    yield "step", say("demo.by_reward_tools")
+    yield "step", say("view.reward-tools")
     for tool in parts.tools(found, labels):
         yield "answer", f"  {_said(tool.have)}  →  {_said(tool.use)}"
         yield from paragraph(_said(tool.why), indent=4)
+    yield from paragraph(_said(parts.settings(labels)), "dim")
 
 
 __all__ = ["by_reward_lines", "paragraph", "printed", "told_lines"]

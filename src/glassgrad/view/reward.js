@@ -20,7 +20,7 @@ export function rewardChapter({ number, title }, found, narrow, chapterOf) {
     "reward-step": step(found, chapterOf),
     "reward-estimators": estimators(found),
     "reward-verdicts": verdicts(found, chapterOf),
-    "reward-tools": tools(found.tools),
+    "reward-tools": [tools(found.tools), h("p", { class: "aside" }, pick(found.settings))],
   };
   return h(
     "article",
