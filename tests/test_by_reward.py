@@ -1,5 +1,6 @@
 """The part on reward: its numbers are those of PyTorch and of the runs; its text fits 80 columns in both languages."""
 
+import doctest
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +18,7 @@ from glassgrad.draws import Floats
 from glassgrad.equations import plain_number
 from glassgrad.locale import LANGUAGES, Language, Text, set_language
 from glassgrad.report import by_reward as parts
+from glassgrad.report import by_reward_tools as measured
 from glassgrad.report.by_reward import STEP, ByReward, Told, by_reward
 from glassgrad.report.by_reward_json import by_reward_json
 from glassgrad.report.by_reward_text import by_reward_lines, paragraph, told_lines
@@ -154,11 +156,15 @@ def test_the_picture_of_the_policy_is_a_normal_distribution(found: ByReward) -> 
     assert all(x[0] < drawn[name] < x[-1] for name in "oat")
 
 
+def test_the_examples_run() -> None:
+    assert doctest.testmod(parts).failed == 0
+
+
 # Estimators, verdicts, tools.
 
 
 def test_the_estimators_are_those_of_the_command(found: ByReward) -> None:
-    rows = {row.name: row for row in parts.estimated(found)}
+    rows = {row.name: row for row in measured.estimated(found)}
     rounded = gg.estimators(reward="-abs(round(a) - t)")
     for name, row in rows.items():
         assert row.stepped == rounded[name].columns[0]
@@ -169,7 +175,7 @@ def test_the_estimators_are_those_of_the_command(found: ByReward) -> None:
 
 
 def test_the_verdicts_are_the_judges(found: ByReward) -> None:
-    rows = list(parts.verdicts(found))
+    rows = list(measured.verdicts(found))
     assert [(row.name, row.verdict) for row in rows] == [
         ("add", "labels"), ("add-through-reward", "derivative"), ("add-reinforce", "observed"), ("knob", "neither"),
     ]  # fmt: skip
@@ -180,7 +186,7 @@ def test_the_verdicts_are_the_judges(found: ByReward) -> None:
 
 
 def test_the_tools_cost_what_the_comparison_measured(found: ByReward, labels: LabelsAndReward) -> None:
-    by_labels, through, observed, steps, neither = parts.tools(found, labels)
+    by_labels, through, observed, steps, neither = measured.tools(found, labels)
     for tool, ending in ((by_labels, ""), (through, "-through-reward"), (observed, "-reinforce")):
         add, sub = labels["add" + ending], labels["sub" + ending]
         assert f"{add.samples:,} questions" in tool.why.en
@@ -189,7 +195,7 @@ def test_the_tools_cost_what_the_comparison_measured(found: ByReward, labels: La
     assert f"{times:.0f} times as many" in observed.why.en
     assert f"is {found.stepped.exact[0]:.4f}" in steps.why.en
     assert "100 % of the knob's runs" in neither.why.en
-    assert "add: adam(lr=0.1); add-through-reward: adam(lr=0.01)" in parts.settings(labels).en
+    assert "add: adam(lr=0.1); add-through-reward: adam(lr=0.01)" in measured.settings(labels).en
 
 
 # The text.
@@ -209,10 +215,10 @@ def test_the_text_has_every_number_of_the_step(found: ByReward, labels: LabelsAn
         told = [line for line in text if line.endswith(f" = {plain_number(one.value)}")]
         assert [line for line in told if one.substituted in line], one.words.en
     whole = re.sub(r"\s", "", "".join(text))
-    for row in parts.verdicts(found):
+    for row in measured.verdicts(found):
         for said in (row.learns, row.climbs, row.evidence):
             assert re.sub(r"\s", "", getattr(said, language)) in whole
-    for tool in parts.tools(found, labels):
+    for tool in measured.tools(found, labels):
         assert re.sub(r"\s", "", getattr(tool.why, language)) in whole
     assert "…" not in "".join(line for line in text if " ± " in line)
 

@@ -4,7 +4,9 @@ from typing import Any
 
 from glassgrad.locale import Text
 from glassgrad.report import by_reward as parts
-from glassgrad.report.by_reward import EXPERIMENT, STEP, ByReward, Estimated
+from glassgrad.report import by_reward_tools as measured
+from glassgrad.report.by_reward import EXPERIMENT, STEP, ByReward
+from glassgrad.report.by_reward_tools import Estimated
 from glassgrad.report.labels_and_reward import LabelsAndReward
 from glassgrad.report.watch_json import dataclass_json, finite
 from glassgrad.rl.estimate import Column
@@ -23,14 +25,14 @@ def by_reward_json(found: ByReward, labels: LabelsAndReward) -> dict[str, Any]:
             "moves": parts.moves(found),
             "ways": parts.ways(found),
             "checked": found.run.check.passed,
-            "about": parts.about(found),
+            "about": measured.about(found),
             "exact": [float(one.exact[0]) for one in (found.smooth, found.stepped)],
-            "estimators": [_estimated(one) for one in parts.estimated(found)],
-            "reading": parts.reading(found),
-            "asked": parts.asked(found),
-            "verdicts": [dataclass_json(one) for one in parts.verdicts(found)],
-            "tools": [dataclass_json(one) for one in parts.tools(found, labels)],
-            "settings": parts.settings(labels),
+            "estimators": [_estimated(one) for one in measured.estimated(found)],
+            "reading": measured.reading(found),
+            "asked": measured.asked(found),
+            "verdicts": [dataclass_json(one) for one in measured.verdicts(found)],
+            "tools": [dataclass_json(one) for one in measured.tools(found, labels)],
+            "settings": measured.settings(labels),
         }
     )
     return plain

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from glassgrad.equations import plain_number
 from glassgrad.locale import Text, language, say
 from glassgrad.report import by_reward as parts
+from glassgrad.report import by_reward_tools as measured
 from glassgrad.report.by_reward import EXPERIMENT, STEP, STEPPED, ByReward, Told
 from glassgrad.report.estimators_text import WIDTH, four, three
 from glassgrad.report.labels_and_reward import LabelsAndReward
@@ -105,17 +106,17 @@ def told_lines(one: Told, width: int = WIDTH - 4) -> list[str]:
 
 def _estimators(found: ByReward) -> Iterator[Line]:
     yield "step", say("view.reward-estimators")
-    yield from paragraph(_said(parts.about(found)))
+    yield from paragraph(_said(measured.about(found)))
     smooth, stepped = found.smooth, found.stepped
     heads = ["dJ/dmu", say("by_reward.smooth"), say("by_reward.variance"), "", say("by_reward.stepped"), ""]
     exact = [say("by_reward.exact"), four(smooth.exact[0]), "", "", four(stepped.exact[0]), ""]
     rows = [
         [one.name, _mean(one.smooth), three(one.smooth.variance), first, _mean(one.stepped), second]
-        for one in parts.estimated(found)
+        for one in measured.estimated(found)
         for first, second in [map(_said, one.judged)]
     ]
     yield from _table(heads, [exact, *rows], right=True)
-    yield from paragraph(_said(parts.reading(found)))
+    yield from paragraph(_said(measured.reading(found)))
     command = f"glassgrad estimators --reward '{STEPPED}'"
     yield "dim", say("demo.by_reward_estimators", count=len(found.stepped.estimates), command=command)
 
@@ -126,8 +127,8 @@ def _mean(column: Column) -> str:
 
 def _verdicts(found: ByReward) -> Iterator[Line]:
     yield "step", say("view.reward-verdicts")
-    yield from paragraph(_said(parts.asked(found)), "dim")
-    for one in parts.verdicts(found):
+    yield from paragraph(_said(measured.asked(found)), "dim")
+    for one in measured.verdicts(found):
         style = "bad" if one.verdict == "neither" else "good"
         yield style, f"  {say('demo.by_reward_verdict', name=one.name, verdict=_said(one.learns))}"
         yield "", f"    {_said(one.climbs)}"
@@ -136,10 +137,10 @@ def _verdicts(found: ByReward) -> Iterator[Line]:
 
 def _tools(found: ByReward, labels: LabelsAndReward) -> Iterator[Line]:
     yield "step", say("view.reward-tools")
-    for tool in parts.tools(found, labels):
+    for tool in measured.tools(found, labels):
         yield "answer", f"  {_said(tool.have)}  →  {_said(tool.use)}"
         yield from paragraph(_said(tool.why), indent=4)
-    yield from paragraph(_said(parts.settings(labels)), "dim")
+    yield from paragraph(_said(measured.settings(labels)), "dim")
 
 
 __all__ = ["by_reward_lines", "paragraph", "printed", "told_lines"]
