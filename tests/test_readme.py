@@ -242,6 +242,16 @@ def test_the_table_of_labels_against_reward_is_measured(monkeypatch: pytest.Monk
             assert all(0.5 < one[0] / other[0] < 2 for one, other in zip(quoted, errors, strict=True)), row
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_price_of_reward_is_that_of_the_page_on_the_experiments(language: Language) -> None:
+    lines = source("docs/experiments", language).splitlines()
+    table = {cells[1].strip(" `"): list(map(numbers, cells[2:])) for line in lines if len(cells := line.split("|")) > 6}
+    rows = re.findall(r"\|([^|]*)\|([^|]*%[^|]*)\|$", source("README", language), re.MULTILINE)
+    for ending, (asked, solved) in zip(("", "-through-reward", "-reinforce"), rows, strict=True):
+        add, sub = table["add" + ending], table["sub" + ending]
+        assert (numbers(asked), numbers(solved)) == (add[4], [add[0][0], sub[0][0]])
+
+
 def numbers(text: str) -> list[float]:
     return [float(number.replace(",", "")) for number in NUMBER.findall(text)]
 

@@ -22,6 +22,7 @@ from glassgrad.method import method
 from glassgrad.record import Record
 from glassgrad.report import claims as claims_module
 from glassgrad.report import demo as demo_module
+from glassgrad.report.by_reward import by_reward
 from glassgrad.report.claims import Claim, knob_reaches, learned_to_add, reward_is_reinforcement, weights_approach_one
 from glassgrad.report.demo import SHOWN, Demo, demo_lines
 from glassgrad.report.feedback import KINDS, Feedback, feedback
@@ -301,7 +302,7 @@ def small_demo(compared: LabelsAndReward) -> Demo:
     measured = tuple(
         Claim(gg_text, "partly", gg_text, "glassgrad list") for gg_text in (catalogue()["claims.knob.claim"],) * 4
     )
-    return Demo(watches, feedback(), compared, measured)
+    return Demo(watches, feedback(), compared, measured, by_reward())
 
 
 @pytest.fixture(scope="module")
@@ -318,10 +319,10 @@ def lesson(compared: LabelsAndReward) -> Demo:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_demo_has_its_six_parts_in_order(lesson: Demo, language: Any) -> None:
+def test_the_demo_has_its_seven_parts_in_order(lesson: Demo, language: Any) -> None:
     set_language(language)
     text = "\n".join(line for _, line in demo_lines(lesson))
-    places = [text.index(f"\n{number}. ") for number in range(1, 7)]
+    places = [text.index(f"\n{number}. ") for number in range(1, 8)]
     assert places == sorted(places)
     run = lesson.watches["add"]
     assert f"Epoch 1: Loss = {run.record.loss[0]:.4f}" in text
@@ -329,7 +330,7 @@ def test_the_demo_has_its_six_parts_in_order(lesson: Demo, language: Any) -> Non
     assert f"dW1_{gradient + 1}_x1 = " in text
     answer = answers(run.experiment, run.record.final, np.array([[5.0, 3.0]]))[0]
     assert f"5 + 3 = {answer:.2f}   12 + 30 = " in text
-    assert f"{sum(w.check.numbers for w in lesson.watches.values()):,}" in text
+    assert f"{sum(w.check.numbers for w in lesson.checked):,}" in text
     for entry in lesson.labels.entries:
         assert " ".join([entry.experiment.name, *cells(entry)]) in re.sub(" +", " ", text)
     assert all(line in text for line in picture(lesson.labels))
@@ -341,6 +342,7 @@ def test_the_demo_fails_if_one_check_fails(lesson: Demo) -> None:
     assert lesson.passed
     bad = gg.watch("knob", steps=2, plant="o")
     assert not replace(lesson, watches={**lesson.watches, "knob": bad}).passed
+    assert not replace(lesson, reward=replace(lesson.reward, run=bad)).passed
 
 
 def test_what_the_demo_shows_ships() -> None:
@@ -352,7 +354,7 @@ def test_what_the_demo_shows_ships() -> None:
 
 
 def test_the_page_of_all_runs_holds_everything(lesson: Demo) -> None:
-    text = page(list(lesson.watches.values()), lesson.table, lesson.claims, lesson.labels)
+    text = page(list(lesson.watches.values()), lesson.table, lesson.claims, lesson.labels, lesson.reward)
     assert text.count("<!DOCTYPE html>") == 1
     assert text.rstrip().endswith("</html>")
 

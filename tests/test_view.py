@@ -72,8 +72,9 @@ def visit(page: Page, address: str, place: str) -> None:
 def test_all_chapters_can_be_read(page: Page, address: str, report: dict[str, Any]) -> None:
     visit(page, address, "lang=en")
     titles = list(chapters(page))
-    assert len(set(titles)) == 1 + len(report["watches"]) + 3
-    assert titles[-3:] == ["Kinds of feedback", "Labels against reward", "Claims, measured"]
+    assert len(set(titles)) == 1 + len(report["watches"]) + 4
+    last = ["Kinds of feedback", "Labels against reward", "Learning by reward, for real", "Claims, measured"]
+    assert titles[-4:] == last
     visit(page, address, "chapter=add&lang=en")
     sections = page.locator("main h2").evaluate_all("all => all.map(one => one.lastChild.textContent)")
     assert sections == [
@@ -293,6 +294,52 @@ def test_the_picture_of_labels_against_reward_is_to_scale(page: Page, address: s
                 if value is not None
             }
             assert pair == pytest.approx(places, abs=0.01), (row["name"], width)
+
+
+def test_every_number_of_learning_by_reward_is_on_the_page(page: Page, address: str, report: dict[str, Any]) -> None:
+    reward = report["reward"]
+    for language in ("en", "zh"):
+        visit(page, address, f"chapter=reward&lang={language}")
+        shown = page.locator(".told .big").all_inner_texts()
+        assert [text.split("= ")[-1] for text in shown] == [f"{one['value']:.4f}" for one in reward["told"]]
+        assert page.locator(".told .katex").count() >= sum(bool(one["symbolic"]) for one in reward["told"])
+        estimates = page.locator(".estimated .amount").all_inner_texts()
+        columns = [one for row in reward["estimators"] for one in row["columns"]]
+        numbers = [f"{one['mean']:.4f} ± {one['standard_error']:.4f}" for one in columns]
+        assert estimates == [f"{one:.4f}" for one in reward["exact"]] + numbers
+        everything = page.locator("main").inner_text()
+        rows = [*reward["seen"], *reward["told"], *reward["verdicts"], *reward["tools"]]
+        said = [text[language] for row in rows for text in row.values() if isinstance(text, dict)]
+        said += [reward[key][language] for key in ("moves", "ways", "about", "reading", "asked", "settings")]
+        assert [text for text in said if text.replace("`", "") not in everything] == []
+
+
+def test_the_policy_is_drawn_to_scale(page: Page, address: str, report: dict[str, Any]) -> None:
+    """Output, answer and truth, and sigma, as far apart as their numbers; no name leaves the picture."""
+    script = """() => {
+        const at = name => Number(document.querySelector(`.policy-plot line.${name}`).getAttribute("x1"));
+        const plot = document.querySelector(".policy-plot").getBoundingClientRect();
+        const out = [...document.querySelectorAll(".policy-plot text")].map(one => one.getBoundingClientRect())
+            .filter(box => box.left < plot.left || box.right > plot.right || box.bottom > plot.bottom + 1);
+        const sigma = document.querySelector(".policy-plot line.sigma");
+        const wide = Number(sigma.getAttribute("x2")) - Number(sigma.getAttribute("x1"));
+        return { o: at("output"), a: at("answer"), t: at("truth"), wide, out: out.length };
+    }"""
+    policy = report["reward"]["policy"]
+    for width, language in ((1280, "en"), (1280, "zh"), (360, "en"), (360, "zh")):
+        page.set_viewport_size({"width": width, "height": 740})
+        visit(page, address, f"chapter=reward&lang={language}")
+        found = page.evaluate(script)
+        assert found["out"] == 0, (width, language)
+        for name in ("a", "t"):
+            expected = (policy[name] - policy["o"]) / policy["sigma"] * found["wide"]
+            assert found[name] - found["o"] == pytest.approx(expected, abs=0.01)
+
+
+def test_a_verdict_leads_to_its_chapter(page: Page, address: str) -> None:
+    visit(page, address, "chapter=reward&lang=en")
+    page.get_by_role("button", name="Read knob").click()
+    assert "knob" in page.locator("h1").inner_text()
 
 
 def test_data_cannot_leave_its_place(page: Page, address: str) -> None:

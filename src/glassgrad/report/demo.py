@@ -11,6 +11,8 @@ from glassgrad.equations import chain_of, plain_number
 from glassgrad.insight import answers
 from glassgrad.locale import Text, language, say
 from glassgrad.network import gradient_name
+from glassgrad.report.by_reward import ByReward, by_reward
+from glassgrad.report.by_reward_text import by_reward_lines
 from glassgrad.report.claims import Claim, claims
 from glassgrad.report.feedback import Feedback, feedback
 from glassgrad.report.labels_and_reward import LabelsAndReward, experiments, labels_and_reward, reading
@@ -35,17 +37,23 @@ RUNS = 1000  # of each experiment, where the demo counts
 
 @dataclass(frozen=True)
 class Demo:
-    """The runs by label, the table of feedbacks, labels against reward, the claims with their verdicts."""
+    """The runs by label, the feedbacks, labels against reward, the claims and their verdicts, learning by reward."""
 
     watches: Mapping[str, Watch]
     table: Sequence[Feedback]
     labels: LabelsAndReward
     claims: Sequence[Claim]
+    reward: ByReward
+
+    @property
+    def checked(self) -> tuple[Watch, ...]:
+        """Every run whose numbers are shown."""
+        return (*self.watches.values(), self.reward.run)
 
     @property
     def passed(self) -> bool:
         """Whether every check passed."""
-        return all(run.check.passed for run in self.watches.values())
+        return all(run.check.passed for run in self.checked)
 
     def to_text(self) -> str:
         """The lesson as plain text."""
@@ -53,11 +61,11 @@ class Demo:
 
     def to_html(self) -> str:
         """The lesson as one offline page."""
-        return page(list(self.watches.values()), self.table, self.claims, self.labels)
+        return page(list(self.watches.values()), self.table, self.claims, self.labels, self.reward)
 
 
 def demo(*, runs: int = RUNS, progress: Progress | None = None, tell: Callable[[str], None] | None = None) -> Demo:
-    """Train what ships, hold labels against reward, try four sentences on many runs, and give the lesson.
+    """Train what ships, hold labels against reward, try four sentences on many runs, judge, and give the lesson.
 
     About a minute. runs: how many of each experiment where the demo counts. progress: called now and then with
     (done, all). tell: called with a line of text before each part.
@@ -74,7 +82,9 @@ def demo(*, runs: int = RUNS, progress: Progress | None = None, tell: Callable[[
     say_so(say("demo.comparing", count=f"{runs * len(experiments()):,}"))
     compared = labels_and_reward(runs, progress=progress)
     say_so(say("demo.claims"))
-    return Demo(watches, feedback(), compared, claims(compared, runs, progress))
+    measured = claims(compared, runs, progress)
+    say_so(say("demo.estimating"))
+    return Demo(watches, feedback(), compared, measured, by_reward())
 
 
 def demo_lines(demo: Demo) -> Iterator[Line]:
@@ -85,6 +95,8 @@ def demo_lines(demo: Demo) -> Iterator[Line]:
     yield from _labels(demo)
     yield from _knob(demo)
     yield from _claims(demo)
+    yield from _heading(6, "demo.by_reward")
+    yield from by_reward_lines(demo.reward, demo.labels)
     yield from _checked(demo)
 
 
@@ -232,9 +244,9 @@ def _claim(claim: Claim) -> Iterator[Line]:
 
 
 def _checked(demo: Demo) -> Iterator[Line]:
-    yield from _heading(6, "demo.checked")
-    numbers = sum(run.check.numbers for run in demo.watches.values())
-    worst = max(demo.watches.values(), key=lambda run: run.check.largest_difference)
+    yield from _heading(7, "demo.checked")
+    numbers = sum(run.check.numbers for run in demo.checked)
+    worst = max(demo.checked, key=lambda run: run.check.largest_difference)
     yield (
         ("good" if demo.passed else "bad"),
         say(
@@ -246,7 +258,7 @@ def _checked(demo: Demo) -> Iterator[Line]:
             allowed=f"{worst.check.tolerance:g}",
         ),
     )
-    for run in demo.watches.values():
+    for run in demo.checked:
         if run.check.unchecked:
             yield (
                 "warning",

@@ -5,6 +5,8 @@ from typing import Any
 
 from glassgrad import __version__
 from glassgrad.locale import language
+from glassgrad.report.by_reward import ByReward
+from glassgrad.report.by_reward_json import by_reward_json
 from glassgrad.report.claims import Claim
 from glassgrad.report.feedback import Feedback, feedback
 from glassgrad.report.html import html
@@ -18,8 +20,9 @@ def page(
     table: Sequence[Feedback] | None = None,
     claims: Sequence[Claim] = (),
     labels: LabelsAndReward | None = None,
+    reward: ByReward | None = None,
 ) -> str:
-    """One self-contained HTML file: the runs, the kinds of feedback, labels against reward, the claims."""
+    """One self-contained HTML file: the runs, the kinds of feedback, labels against reward, by reward, the claims."""
     rows = feedback() if table is None else table
     return html(
         {
@@ -28,6 +31,7 @@ def page(
             "watches": [watch_json(run) for run in watches],
             "feedback": [finite(dataclass_json(row)) for row in rows],
             "labels": None if labels is None else labels_json(labels),
+            "reward": None if reward is None or labels is None else by_reward_json(reward, labels),
             "claims": [finite(dataclass_json(claim)) for claim in claims],
         }
     )

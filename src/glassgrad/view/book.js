@@ -5,6 +5,7 @@ import { watchChapter } from "./chapter.js";
 import { claimsChapter } from "./claims.js";
 import { feedbackChapter } from "./feedback.js";
 import { labelsChapter } from "./labels.js";
+import { rewardChapter } from "./reward.js";
 import { startChapter } from "./start.js";
 import { pick, say } from "./words.js";
 
@@ -14,7 +15,8 @@ import { pick, say } from "./words.js";
  * @returns {any[]}
  */
 export function chaptersOf(report) {
-  const there = { feedback: report.feedback, labels: report.labels?.rows, claims: report.claims };
+  const { feedback, labels, reward, claims } = report;
+  const there = { feedback, labels: labels?.rows, reward: reward?.told, claims };
   const more = Object.entries(there)
     .filter(([, rows]) => rows?.length)
     .map(([id]) => id)
@@ -76,6 +78,7 @@ function stillChapter(report, chapters, current, narrow) {
     chapters.find((chapter) => chapter.watch?.experiment.name === name)?.id ?? null;
   if (current.id === "feedback") return feedbackChapter(current, report.feedback, chapterOf);
   if (current.id === "labels") return labelsChapter(current, report.labels, narrow, chapterOf);
+  if (current.id === "reward") return rewardChapter(current, report.reward, narrow, chapterOf);
   if (current.id === "claims") return claimsChapter(current, report.claims);
   return startChapter(chapters.slice(1));
 }
