@@ -13,7 +13,7 @@ from glassgrad.formula.simplify import ONE
 from glassgrad.formula.tree import Symbol, Tree, substitute
 from glassgrad.locale import Language, language, say, set_language
 from glassgrad.method import Formula, Method, check_one_output, method
-from glassgrad.tables.experiments import EXPERIMENTS
+from glassgrad.tables.experiments import BY_NAME
 
 __all__ = ["latex_text"]
 
@@ -56,7 +56,7 @@ def latex_text(experiment: Experiment, *, lang: Language | None = None) -> str:
 def _document(experiment: Experiment, of: Method) -> str:
     check_one_output(of, "--to latex")
     chinese = language() == "zh"
-    shipped = EXPERIMENTS.get(experiment.name)
+    shipped = BY_NAME.get(experiment.name)
     title = f"{experiment.name}: {getattr(shipped.title, language())}" if shipped else experiment.name
     sections = (
         ("latex.forward", _forward(of, experiment.dropout)),

@@ -7,7 +7,7 @@ from typing import Any
 
 from glassgrad.experiment import Experiment
 from glassgrad.locale import Language, language, say, set_language
-from glassgrad.tables.experiments import EXPERIMENTS
+from glassgrad.tables.experiments import BY_NAME
 
 __all__ = ["toml_text"]
 
@@ -23,7 +23,7 @@ def toml_text(experiment: Experiment, *, lang: Language | None = None) -> str:
 
     def written() -> str:
         set_language(lang or language())
-        shipped = EXPERIMENTS.get(experiment.name)
+        shipped = BY_NAME.get(experiment.name)
         title = getattr(shipped.title, language()) if shipped else say("toml.head")
         return "\n".join([f"# {title}", "", *map(_line, _settings(experiment)), ""])
 

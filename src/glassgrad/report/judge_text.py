@@ -19,7 +19,7 @@ from glassgrad.rl.judge_experiment import read_together
 from glassgrad.rl.judge_forecast import ALLOWED, Share
 from glassgrad.rl.judge_objectives import Fit
 from glassgrad.statistics import Interval
-from glassgrad.tables.experiments import EXPERIMENTS, shipped
+from glassgrad.tables.experiments import BY_NAME, shipped
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -366,7 +366,7 @@ def contradictions(found: Judgement) -> Iterator[str]:
 
 def next_commands(found: Judgement) -> Pairs:
     """What to look at next: a sentence and its command."""
-    if found.experiment is None or found.name not in EXPERIMENTS or found.experiment != shipped(found.name):
+    if found.experiment is None or found.name not in BY_NAME or found.experiment != shipped(found.name):
         return []
     if found.name == "knob":
         return [(say("judge.next_mended"), "glassgrad judge knob --policy 'gaussian(sigma=0.1)' --objective reinforce")]

@@ -1,6 +1,6 @@
 """What ships, kind by kind: each row with its name, its formula, how it reads, and where it comes from."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from glassgrad.experiment import Experiment
 from glassgrad.formula.functions import AGGREGATES, BELOW, COMPARISONS, FUNCTIONS, GROUPED
 from glassgrad.locale import Text, text
 from glassgrad.tables.activations import ACTIVATIONS
-from glassgrad.tables.experiments import EXPERIMENTS
+from glassgrad.tables.experiments import EXPERIMENTS, METHODS, Shipped
 from glassgrad.tables.initialisations import INITIALISATIONS
 from glassgrad.tables.objectives import OBJECTIVES
 from glassgrad.tables.optimizers import OPTIMIZERS
@@ -58,9 +58,12 @@ def _rows(table: Table) -> Callable[[], Iterator[Item]]:
     return items
 
 
-def _experiments() -> Iterator[Item]:
-    for name, shipped in EXPERIMENTS.items():
-        yield Item(name, _in_short(shipped.experiment), shipped.title)
+def _shipped(table: Mapping[str, Shipped]) -> Callable[[], Iterator[Item]]:
+    def items() -> Iterator[Item]:
+        for name, shipped in table.items():
+            yield Item(name, _in_short(shipped.experiment), shipped.title)
+
+    return items
 
 
 def _in_short(experiment: Experiment) -> str:
@@ -107,7 +110,8 @@ def _call(name: str, arity: int) -> str:
 
 
 KINDS: dict[str, Callable[[], Iterator[Item]]] = {
-    "experiments": _experiments,
+    "experiments": _shipped(EXPERIMENTS),
+    "methods": _shipped(METHODS),
     "tasks": _tasks,
     "activations": _rows(ACTIVATIONS),
     "policies": _rows(POLICIES),

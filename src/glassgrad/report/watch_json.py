@@ -14,7 +14,7 @@ from glassgrad.insight import SLOPES_SHOWN, answers, errors, slopes, squares
 from glassgrad.locale import LANGUAGES, Text
 from glassgrad.method import Method
 from glassgrad.report.legend import legend
-from glassgrad.tables.experiments import EXPERIMENTS
+from glassgrad.tables.experiments import BY_NAME
 from glassgrad.watched import Watch
 
 
@@ -79,7 +79,7 @@ def finite(value: Any) -> Any:
 
 def experiment_json(experiment: Experiment, of: Method) -> dict[str, Any]:
     """The experiment's settings, and its formulas as they are run."""
-    shipped = EXPERIMENTS.get(experiment.name)
+    shipped = BY_NAME.get(experiment.name)
     formulas = {
         "truth": of.task.truth or None,
         "activation_formula": of.activation.row.formula,

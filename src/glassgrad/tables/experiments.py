@@ -25,6 +25,7 @@ _REINFORCE: dict[str, Any] = {
     "objective": "reinforce_baseline(decay=0.9)", "optimizer": "adam(lr=0.06)",
     "schedule": "warmup_cosine(warmup=300)",
 }  # fmt: skip
+_CRITIC: dict[str, Any] = _REINFORCE | {"network": (2, 5, 2), "apart": True, "policy": "gaussian_first(sigma=0.5)"}
 _KNOB: dict[str, Any] = {
     "task": "knob", "network": (1, 1), "output_activation": "sigmoid", "reward": "closeness", "samples": 1,
     "steps": 50, "optimizer": "adam(lr=0.1)",
@@ -70,6 +71,39 @@ EXPERIMENTS = {
 }  # fmt: skip
 """By name: add, sub, …, choose."""
 
+METHODS = {
+    shipped.experiment.name: shipped
+    for shipped in (
+        Shipped(Experiment("add-leave-one-out", **_REINFORCE | {"objective": "reinforce_leave_one_out"}),
+                Text("REINFORCE with the mean reward of all other answers as its baseline",
+                     "REINFORCE，以其他所有回答的平均奖励为基线（留一法）")),
+        Shipped(Experiment("sub-leave-one-out", task="sub", **_REINFORCE | {"objective": "reinforce_leave_one_out"}),
+                Text("the same for subtraction", "同样的方法，学减法")),
+        Shipped(Experiment("add-actor-critic", **_CRITIC | {"objective": "actor_critic"}),
+                Text("a second network, the critic, learns which reward to expect",
+                     "第二个网络（评论家）学着预测奖励")),
+        Shipped(Experiment("add-a2c", **_CRITIC | {"network": (2, 5, 3), "policy": "gaussian_learned(least=0.1)",
+                                                    "objective": "a2c", "optimizer": "adam(lr=0.03)", "clip": 0.5}),
+                Text("advantage actor-critic, sigma learned too, with a bonus for entropy",
+                     "优势演员-评论家（A2C），sigma 也是学来的，另有熵的奖励")),
+        Shipped(Experiment("add-ppo", **_CRITIC | {"objective": "ppo", "passes": 4, "steps": 6000,
+                                                    "optimizer": "adam(lr=0.03)"}),
+                Text("proximal policy optimisation: four updates from the same answers, with a critic",
+                     "近端策略优化（PPO）：同一批回答更新四遍，带评论家")),
+        Shipped(Experiment("add-grpo", **_REINFORCE | {"objective": "grpo", "group": 8, "passes": 4, "steps": 6000}),
+                Text("group relative policy optimisation: eight answers to each question, four updates from them",
+                     "组内相对策略优化（GRPO）：每道题八个回答，用它们更新四遍")),
+        Shipped(Experiment("add-categorical", network=(2, 16, 19), activation="tanh", fresh=True, samples=100,
+                           steps=10000, policy="categorical(first=0)", reward="right",
+                           objective="reinforce_log(least=0.003, bonus=0.6, until=9000)",
+                           optimizer="adam(lr=0.02)", schedule="cosine"),
+                Text("one of the answers 0 to 18, by right or wrong alone", "从 0 到 18 中选一个回答，只知道对错")),
+    )
+}  # fmt: skip
+"""Further methods of learning from observed rewards, by name; docs/methods.md tells of each."""
+
+BY_NAME = {**EXPERIMENTS, **METHODS}
+
 
 def shipped(name: str) -> Experiment:
     """An experiment that ships.
@@ -81,7 +115,7 @@ def shipped(name: str) -> Experiment:
         >>> shipped("knob").steps
         50
     """
-    if name not in EXPERIMENTS:
-        near = unknown("experiment", name, EXPERIMENTS).values["nearest"]
+    if name not in BY_NAME:
+        near = unknown("experiment", name, BY_NAME).values["nearest"]
         raise ExperimentError("experiment.unknown", name=name, nearest=near)
-    return EXPERIMENTS[name].experiment
+    return BY_NAME[name].experiment

@@ -42,6 +42,13 @@ OBJECTIVES = table(
         Text("makes answers likelier if they did better than the mean of the other answers to the same question",
              "比同一道题的其他回答的平均水平好的回答，概率会提高"),
         "Kool, van Hoof & Welling 2019"),
+    Row("reinforce_log",
+        "objective = -stop(reward/max(exp(logp), least))*logp - bonus*max(1 - step/until, 0)*entropy",
+        Text("a reward counts the more, the less likely its answer was: it climbs the log-probability of right "
+             "answers; a bonus for entropy until some step",
+             "回答的概率越小，它的奖励就算得越重：爬的是答对的对数概率；熵的奖励到某一步为止"),
+        "importance weighting; the bonus: Williams & Peng 1991",
+        {"least": 0.003, "bonus": 0.6, "until": 9000.0}, bounds={"least": (1e-30, 1.0), "until": (1.0, 1e9)}),
     Row("actor_critic",
         "value = o2; advantage = stop(reward - value); objective = -advantage*logp + share*(value - stop(reward))**2",
         Text("a second output, the critic, learns which reward to expect; answers that did better become likelier",
@@ -55,22 +62,22 @@ OBJECTIVES = table(
         "Mnih et al. 2016", {"share": 0.5, "bonus": 0.01}, bounds=_SHARE),
     Row("ppo",
         "value = o2; advantage = old(reward - value); ratio = exp(logp - old(logp)); "
-        "clipped = max(min(ratio, 1 + clip), 1 - clip); "
-        "objective = -min(ratio*advantage, clipped*advantage) + share*(value - stop(reward))**2",
+        "most = advantage + clip*abs(advantage); "
+        "objective = -min(ratio*advantage, most) + share*(value - stop(reward))**2",
         Text("several updates from the same answers, which may become at most 1 + clip times as likely",
              "同一批回答用来更新几遍，每个回答的概率最多变成原来的 1 + clip 倍"),
         "Schulman et al. 2017", {"clip": 0.2, "share": 0.5}, bounds={"clip": (1e-9, 1.0), **_SHARE}),
     Row("grpo",
         "advantage = stop((reward - group_mean(reward))/(group_std(reward) + 0.0001)); "
-        "ratio = exp(logp - old(logp)); clipped = max(min(ratio, 1 + clip), 1 - clip); "
-        "objective = -min(ratio*advantage, clipped*advantage)",
+        "ratio = exp(logp - old(logp)); most = advantage + clip*abs(advantage); "
+        "objective = -min(ratio*advantage, most)",
         Text("as ppo, without a critic: an answer is held against the group of answers to the same question, "
              "in standard deviations", "像 ppo，但没有评论家：回答与同一道题的一组回答相比，以标准差为单位"),
         "Shao et al. 2024", {"clip": 0.2}, bounds={"clip": (1e-9, 1.0)}),
     Row("grpo_undivided",
         "advantage = stop(reward - group_mean(reward)); "
-        "ratio = exp(logp - old(logp)); clipped = max(min(ratio, 1 + clip), 1 - clip); "
-        "objective = -min(ratio*advantage, clipped*advantage)",
+        "ratio = exp(logp - old(logp)); most = advantage + clip*abs(advantage); "
+        "objective = -min(ratio*advantage, most)",
         Text("grpo without division by the standard deviation", "不除以标准差的 grpo"),
         "Liu et al. 2025", {"clip": 0.2}, bounds={"clip": (1e-9, 1.0)}),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from glassgrad.formula.simplify import add, multiply
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, substitute, symbols
 from glassgrad.locale import Language, language, say, set_language
 from glassgrad.method import Method, check_one_output, method
-from glassgrad.tables.experiments import EXPERIMENTS
+from glassgrad.tables.experiments import BY_NAME
 
 __all__ = ["torch_script"]
 
@@ -75,7 +75,7 @@ def _script(experiment: Experiment, of: Method, every: int) -> str:
 
 
 def _head(page: Page, experiment: Experiment, every: int, needs_math: bool, optim: bool) -> None:
-    shipped = EXPERIMENTS.get(experiment.name)
+    shipped = BY_NAME.get(experiment.name)
     title = f"{experiment.name}: {getattr(shipped.title, language())}" if shipped else experiment.name
     page.add(f'"""{_flat(title)}')
     page.gap()
