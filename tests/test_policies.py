@@ -34,15 +34,15 @@ def line(row: Row, name: str, by: str, inputs: dict[str, Floats]) -> Tied:
     return Tied(f"policy {row}, {name}", tree, by, inputs, lambda at: at[by], row.numbers)
 
 
-def gaussian(row: Row) -> Tied:
-    """log p(a) of a normal distribution around o."""
+def gaussian(row: Row, o_name: str = "o") -> Tied:
+    """log p(a) of a normal distribution around an output."""
 
     def logp(at: dict[str, torch.Tensor]) -> torch.Tensor:
-        made: torch.Tensor = pytorch(row, loc=at["o"]).log_prob(at["a"])  # type: ignore[attr-defined]
+        made: torch.Tensor = pytorch(row, loc=at[o_name]).log_prob(at["a"])  # type: ignore[attr-defined]
         return made
 
     a, o = (side.ravel() for side in np.meshgrid(GRID, [-1.0, 0.0, 0.3, 18.0]))
-    return dataclasses.replace(line(row, "logp", "o", {"a": a, "o": o}), reference=logp)
+    return dataclasses.replace(line(row, "logp", o_name, {"a": a, o_name: o}), reference=logp)
 
 
 def gaussian_learned(row: Row) -> Tied:
@@ -93,6 +93,7 @@ TIED = {
         gaussian(policy("gaussian")),
         gaussian(policy("gaussian(sigma=0.05)")),
         gaussian(policy("gaussian(sigma=3)")),
+        gaussian(policy("gaussian_first"), "o1"),
         bernoulli(policy("bernoulli")),
         gaussian_learned(policy("gaussian_learned")),
         deviation(policy("gaussian_learned(least=0.5)")),

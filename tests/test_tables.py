@@ -2,7 +2,9 @@
 
 import ast
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ import torch
 import glassgrad.tables
 from glassgrad.errors import ExperimentError
 from glassgrad.formula import Number, derivative, evaluate, parse
+from glassgrad.formula.adjoint import adjoints
+from glassgrad.formula.backends import NumPy
 from glassgrad.formula.lines import Level, read_lines, run_lines
 from glassgrad.locale import Text
 from glassgrad.tables.activations import ACTIVATIONS
@@ -116,7 +120,7 @@ def test_every_row_is_tied() -> None:
     rows = {f"{kind} {name}" for kind, rows in ROWS.items() for name in rows}
     elsewhere = {f"{kind} {name}" for kind in ("policy", "optimizer", "schedule") for name in ROWS[kind]}
     below = {"objective reinforce_baseline", "objective reinforce_leave_one_out"}  # they read more than one sample
-    assert rows - tied - elsewhere == below
+    assert rows - tied - elsewhere == below | {f"objective {name}" for name in SCRIPTS}
 
 
 def test_the_baseline_is_the_running_mean_of_the_rewards_before() -> None:
@@ -140,6 +144,86 @@ def test_the_baseline_of_an_answer_is_the_mean_of_the_others() -> None:
     known = run_lines(program.lines, {"reward": reward, "logp": logp}, evaluate)
     wanted = [-(reward[i] - np.delete(reward, i).mean()) * logp[i] for i in range(5)]
     assert known["objective"] == pytest.approx(wanted, rel=1e-14)
+
+
+def others(reward: torch.Tensor, group: int) -> torch.Tensor:
+    """The mean of the other rewards of a group."""
+    of = reward.reshape(-1, group)
+    return ((of.sum(1, keepdim=True) - of) / (group - 1)).reshape(-1)
+
+
+def relative(reward: torch.Tensor, divided: bool) -> torch.Tensor:
+    """How much better than the mean of its group of four."""
+    of = reward.reshape(-1, 4)
+    gap = of - of.mean(1, keepdim=True)
+    return (gap / (of.std(1, keepdim=True) + 1e-4) if divided else gap).reshape(-1)
+
+
+def cut_off(at: dict[str, torch.Tensor], advantage: torch.Tensor) -> torch.Tensor:
+    """PPO's objective as its paper has it."""
+    ratio = (at["logp"] - at["before"]).exp()
+    return -torch.min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage)
+
+
+def with_critic(at: dict[str, torch.Tensor], value: str) -> torch.Tensor:
+    advantage = (at["reward"] - at[value]).detach()
+    return -advantage * at["logp"] + 0.5 * (at[value] - at["reward"].detach()).square()
+
+
+SCRIPTS: dict[str, Any] = {
+    "reinforce_group": lambda at: -(at["reward"] - others(at["reward"], 4)).detach() * at["logp"],
+    "reinforce_log": lambda at: (
+        -(at["reward"] / at["logp"].exp().clamp(min=0.003)).detach() * at["logp"]
+        - 0.6 * (1 - 90 / 9000) * at["entropy"]
+    ),
+    "actor_critic": lambda at: with_critic(at, "o2"),
+    "a2c": lambda at: with_critic(at, "o3") - 0.01 * at["entropy"],
+    "ppo": lambda at: (
+        cut_off(at, (at["reward"] - at["o2"]).detach()) + 0.5 * (at["o2"] - at["reward"].detach()).square()
+    ),
+    "grpo": lambda at: cut_off(at, relative(at["reward"], divided=True).detach()),
+    "grpo_undivided": lambda at: cut_off(at, relative(at["reward"], divided=False).detach()),
+}
+"""Objectives of several lines as plain PyTorch; `before` is the log-probability when the data was collected."""
+
+
+def objective_of(formula: str, numbers: Mapping[str, float], at: Mapping[str, torch.Tensor]) -> tuple[Any, Any]:
+    """The lines' values, and what arrives at logp, o2, o3, entropy, with four answers to each question."""
+    for old in ("logp", "reward - value"):
+        formula = formula.replace(f"old({old})", "before" if old == "logp" else f"stop({old})")
+    read = ("reward", "logp", "before", "entropy", "o2", "o3")
+    given: dict[str, Level] = {**dict.fromkeys(read, "sample"), "step": "step"}
+    program = read_lines(formula, {**given, **dict.fromkeys(numbers, "step")}, "objective")
+    known: dict[str, object] = {**numbers, "step": 90.0, **{name: value.detach().numpy() for name, value in at.items()}}
+    backend = NumPy(group=4)
+    values = run_lines(program.lines, known, lambda tree, names: evaluate(tree, names, backend))
+    back = adjoints(program.lines, "objective", dict.fromkeys(("logp", "o2", "o3", "entropy"), "sample"))
+    return values["objective"], run_lines(back, values, lambda tree, names: evaluate(tree, names, backend))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_an_objective_of_several_lines_is_its_script(name: str) -> None:
+    draw = torch.Generator().manual_seed(0)
+    at = {
+        key: torch.randn(40, generator=draw, dtype=torch.float64)
+        for key in ("reward", "logp", "before", "entropy", "o2", "o3")
+    }
+    at["logp"] = (0.3 * at["logp"] - 2).requires_grad_()
+    at["before"] = at["logp"].detach() + 0.2 * at["before"]
+    for key in ("o2", "o3", "entropy"):
+        at[key].requires_grad_()
+    row = OBJECTIVES[name]
+    theirs = SCRIPTS[name](at)
+    theirs.sum().backward()
+    ours, back = objective_of(row.formula, row.numbers, at)
+    assert ours == pytest.approx(theirs.detach().numpy(), rel=1e-12)
+    for key in ("logp", "o2", "o3", "entropy"):
+        gradient = at[key].grad
+        wanted = np.zeros(40) if gradient is None else gradient.numpy()
+        assert np.broadcast_to(back.get(f"d{key}", 0.0), 40) == pytest.approx(wanted, rel=1e-12), key
+    for wrong in ("reward + ", "reward*1.001 - "):
+        planted = row.formula.replace("reward - ", wrong).replace("reward/", "1.001*reward/")
+        assert objective_of(planted, row.numbers, at)[0] != pytest.approx(theirs.detach().numpy(), rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["log_output", "reinforce"])
@@ -180,7 +264,7 @@ def test_names_are_unique(file: Path) -> None:
         and node.func.id in ("Row", "Task", "Initialisation", "Shipped")
     ]  # fmt: skip
     module = __import__(f"glassgrad.tables.{file.stem}", fromlist=["x"])
-    entries = getattr(module, file.stem.upper())
+    entries = getattr(module, "BY_NAME", None) or getattr(module, file.stem.upper())
     assert len(entries) == len(made) > 0
 
 
