@@ -62,14 +62,15 @@ class Held:
 def needed(pilot: Held, power: float = POWER) -> int:
     """How many batches find a scale as wrong as this one with this probability.
 
-    |scale - 1| = (z_(1 - FALSE_ALARM/2) + z_power)*spread/sqrt(batches), with quantiles z of the normal distribution.
+    away = (z_(1 - FALSE_ALARM/2) + z_power)*spread/sqrt(batches), with quantiles z of the normal distribution. away is
+    |scale - 1| less two of its own standard errors, so that the pilot's luck does not make for too few.
 
     Example:
-        >>> needed(Held(0.875, 1.0, 400))
-        2022
+        >>> needed(Held(0.875, 1.0, 1_000_000))
+        2086
     """
     quantiles = -float(special.ndtri(FALSE_ALARM / 2)) + float(special.ndtri(power))
-    away = abs(pilot.scale - 1)
+    away = abs(pilot.scale - 1) - 2 * pilot.error
     if not away > SAME:
         return LEAST
     return max(LEAST, math.ceil((quantiles * pilot.spread / away) ** 2))
