@@ -7,6 +7,7 @@ run.check.passed                   held against PyTorch
 gg.compare("add", "sub", runs=1000)  how often each of them is solved, with intervals
 gg.estimators(mu=6.3, sigma=1.5)   estimators of the policy gradient beside the exact one
 gg.judge("knob")                   what it learns from, which objective it climbs, what will become of it
+gg.slips(runs=200)                 mistakes that are made everywhere: what each does, and what finds it
 gg.export("knob", to="torch")      the plain script of an experiment
 gg.rl.play(run, "glassgrad/Add-v0")  the network as an agent, in an environment for Gymnasium
 """
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from glassgrad.record import Record
     from glassgrad.report.demo import demo
     from glassgrad.report.shelf import shelf as list
+    from glassgrad.report.slips import Slips, slips
     from glassgrad.watched import Watch, watch
 
 # where each name lives: imported at its first use, so that `glassgrad --help` need not wait for torch
@@ -52,6 +54,8 @@ _HOMES = {
     "set_language": "locale",
     "Record": "record",
     "list": "report.shelf:shelf",
+    "Slips": "report.slips",
+    "slips": "report.slips",
     "Watch": "watched",
     "watch": "watched",
     "rl": "rl",
@@ -67,6 +71,7 @@ __all__ = [
     "GlassgradError",
     "Judgement",
     "Record",
+    "Slips",
     "Watch",
     "compare",
     "demo",
@@ -80,6 +85,7 @@ __all__ = [
     "rl",
     "set_language",
     "show",
+    "slips",
     "watch",
 ]
 

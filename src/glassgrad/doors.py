@@ -17,7 +17,7 @@ from glassgrad.errors import DataError, ExperimentError
 from glassgrad.experiment import FIELDS, Experiment
 from glassgrad.locale import text
 from glassgrad.method import task_of
-from glassgrad.tables.experiments import shipped
+from glassgrad.tables.slips import named
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -52,7 +52,7 @@ def from_keywords(name: str, /, **settings: Any) -> Experiment:
         >>> from_keywords("add", seed=7, network="2-8-1").network
         (2, 8, 1)
     """
-    base = read_toml(Path(name)) if name.lower().endswith(".toml") else shipped(name)
+    base = read_toml(Path(name)) if name.lower().endswith(".toml") else named(name)
     return _changed(base, settings)
 
 
@@ -76,7 +76,7 @@ def read_toml(source: str | Path) -> Experiment:
     base_name = settings.pop("base", None)
     if base_name is not None and not isinstance(base_name, str):
         raise _wrong("base", base_name, "text")
-    base = shipped(base_name) if base_name else Experiment(path.stem if path else "mine")
+    base = named(base_name) if base_name else Experiment(path.stem if path else "mine")
     settings = {"name": path.stem if path else base.name} | settings
     if path and isinstance(settings.get("data"), str) and not Path(settings["data"]).exists():
         beside = path.parent / settings["data"]

@@ -18,7 +18,7 @@ from glassgrad.report.compare_text import compare_parts, compare_text
 from glassgrad.why import Why
 
 FORMATS = ("text", "json")
-NAME = "labels-and-reward"
+NAME, SLIPS = "labels-and-reward", "slips"
 ENDINGS = {"--plot": (".png", ".svg", ".html"), "--csv": (".csv",), "--parquet": (".parquet",)}
 
 
@@ -40,6 +40,10 @@ def run(
         if len(names) > 1 or vary or why:
             raise ExperimentError("compare.alone", name=NAME)
         found = _labels_and_reward(runs, form, settings)
+    elif SLIPS in names or (len(names) == 1 and names[0].startswith("slip-") and not vary and not why):
+        if len(names) > 1 or vary or why:
+            raise ExperimentError("compare.alone", name=SLIPS)
+        found = _slips([name for name in names if name != SLIPS], runs, form, settings)
     else:
         found = _compare(names, vary, runs, why, form, settings)
     for file, writer in ((plot, partial(save, found)), (csv, found.to_csv), (parquet, found.to_parquet)):
@@ -76,6 +80,20 @@ def _labels_and_reward(runs: int | None, form: str, settings: dict[str, Any]) ->
         write(json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False), None)
     else:
         parts(lambda: labels_and_reward_text(found), labels_and_reward_parts(found))
+    return found.comparison
+
+
+def _slips(names: Sequence[str], runs: int | None, form: str, settings: dict[str, Any]) -> Comparison:
+    """Mistakes on purpose, each beside what is right."""
+    from glassgrad.report.slips import RUNS, slips
+    from glassgrad.report.slips_text import slips_parts, slips_text
+
+    with progress(say("compare.training")) as tick:
+        found = slips(*names, runs=RUNS if runs is None else runs, progress=tick, **settings)
+    if form == "json":
+        write(json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False), None)
+    else:
+        parts(lambda: slips_text(found), slips_parts(found))
     return found.comparison
 
 

@@ -18,6 +18,7 @@ from glassgrad.tables.regularisers import REGULARISERS
 from glassgrad.tables.rewards import REWARDS
 from glassgrad.tables.row import Table
 from glassgrad.tables.schedules import SCHEDULES
+from glassgrad.tables.slips import ELSEWHERE, SLIPS
 from glassgrad.tables.tasks import TASKS
 
 NOTHING = Text("", "")
@@ -78,6 +79,21 @@ def _in_short(experiment: Experiment) -> str:
     return "; ".join(f"{name} {value}" for name, value in settings.items() if value is not None)
 
 
+def _slips() -> Iterator[Item]:
+    for slip in SLIPS.values():
+        settings = {**slip.both, **slip.wrong}
+        yield Item(
+            slip.name, "; ".join(f"{name} {said(value)}" for name, value in settings.items()), slip.reading, slip.source
+        )
+    for row in ELSEWHERE:
+        yield Item(row.name, "", row.reading, row.test)
+
+
+def said(value: Any) -> str:
+    """A setting as the command line has it: a network as 2-5-1."""
+    return "-".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
+
+
 def _tasks() -> Iterator[Item]:
     for task in TASKS.values():
         yield Item(task.name, f"t = {task.truth}", task.reading, task.template)
@@ -122,6 +138,7 @@ KINDS: dict[str, Callable[[], Iterator[Item]]] = {
     "schedules": _rows(SCHEDULES),
     "initialisations": _initialisations,
     "functions": _functions,
+    "slips": _slips,
 }
 
 
