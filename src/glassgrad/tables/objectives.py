@@ -52,13 +52,13 @@ OBJECTIVES = table(
     Row("actor_critic",
         "value = o2; advantage = stop(reward - value); objective = -advantage*logp + share*(value - stop(reward))**2",
         Text("a second output, the critic, learns which reward to expect; answers that did better become likelier",
-             "第二个输出是评论家，学着预测奖励；比预测好的回答，概率会提高"),
+             "第二个输出是评论员，学着预测奖励；比预测好的回答，概率会提高"),
         "Konda & Tsitsiklis 2000", {"share": 0.5}, bounds=_SHARE),
     Row("a2c",
         "value = o3; advantage = stop(reward - value); "
         "objective = -advantage*logp + share*(value - stop(reward))**2 - bonus*entropy",
         Text("actor-critic with a bonus for entropy, so that answers keep being tried; the critic is the third output",
-             "演员-评论家，外加熵的奖励，让尝试不至于停止；评论家是第三个输出"),
+             "演员-评论员，外加熵的奖励，让尝试不至于停止；评论员是第三个输出"),
         "Mnih et al. 2016", {"share": 0.5, "bonus": 0.01}, bounds=_SHARE),
     Row("ppo",
         "value = o2; advantage = old(reward - value); ratio = exp(logp - old(logp)); "
@@ -72,7 +72,7 @@ OBJECTIVES = table(
         "ratio = exp(logp - old(logp)); most = advantage + clip*abs(advantage); "
         "objective = -min(ratio*advantage, most)",
         Text("as ppo, without a critic: an answer is held against the group of answers to the same question, "
-             "in standard deviations", "像 ppo，但没有评论家：回答与同一道题的一组回答相比，以标准差为单位"),
+             "in standard deviations", "像 ppo，但没有评论员：回答与同一道题的一组回答相比，以标准差为单位"),
         "Shao et al. 2024", {"clip": 0.2}, bounds={"clip": (1e-9, 1.0)}),
     Row("grpo_undivided",
         "advantage = stop(reward - group_mean(reward)); "

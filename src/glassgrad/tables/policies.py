@@ -31,7 +31,7 @@ POLICIES = table(
     Row("gaussian_first",
         "a = stop(o1 + sigma*noise); logp = -(a - o1)**2/(2*sigma**2) - log(sigma) - 0.5*log(2*pi)",
         Text("gaussian around o1, the first of several outputs; the others are free, for a critic",
-             "在第一个输出 o1 附近试一个回答；其余输出另有用处，例如作评论家"),
+             "在第一个输出 o1 附近试一个回答；其余输出另有用处，例如作评论员"),
         "Williams 1992", {"sigma": 0.5}, Callable("distributions.Normal", {"scale": "sigma"}), bounds=_SIGMA),
     Row("gaussian_learned",
         "sigma = exp(o2) + least; a = stop(o1 + sigma*noise); "
