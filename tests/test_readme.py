@@ -30,7 +30,15 @@ from glassgrad.report.shelf import shelf
 from glassgrad.tables.experiments import EXPERIMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README", "docs/language", "docs/experiments", "docs/environments", "docs/estimators", "docs/judge")
+PAGES = (
+    "README",
+    "docs/language",
+    "docs/experiments",
+    "docs/environments",
+    "docs/estimators",
+    "docs/judge",
+    "docs/slips",
+)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SAVED = re.compile(r"`(\w+\.\w+)`(?:(?!\n\n).)*\n\n```(?:csv|toml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
@@ -185,7 +193,9 @@ def test_every_link_leads_somewhere(page: str, language: Language) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("page", ["README", "docs/language", "docs/environments", "docs/estimators", "docs/judge"])
+@pytest.mark.parametrize(
+    "page", ["README", "docs/language", "docs/environments", "docs/estimators", "docs/judge", "docs/slips"]
+)
 def test_the_python_of_a_page_runs(page: str, language: Language) -> None:
     blocks = [block for kind, block in BLOCK.findall(source(page, language)) if kind == "python"]
     assert blocks

@@ -283,7 +283,7 @@ def test_the_formula_is_what_pytorch_does(name: str) -> None:
         "slip-broadcast-advantage": lambda: -((reward - 0.0) * logp).mean(),
         "slip-own-sample": lambda: -((reward - reward.mean()) * logp.squeeze(1)).mean(),
     }[name]
-    loss().backward()
+    loss().backward()  # type: ignore[no-untyped-call]
     assert out.grad is not None
     np.testing.assert_allclose(out.grad[:, 0], arriving(name, values, noise, t), rtol=1e-10)
 
