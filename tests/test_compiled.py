@@ -153,17 +153,29 @@ def test_every_optimizer_agrees(name: str) -> None:
     check_equal(SMALL.change(name=name, optimizer=f"{name}(lr=0.01)", precision="double"))
 
 
+JUDGED: dict[str, Any] = {"reward": "distance", "policy": "gaussian", "objective": "reinforce"}
+GROUPED: dict[str, Any] = {**JUDGED, "group": 4}
+CRITIC: dict[str, Any] = {**JUDGED, "policy": "gaussian_first", "network": (2, 3, 2)}
+OBJECTIVES_NEED: dict[str, dict[str, Any]] = {
+    "reward": {"reward": "distance"},
+    "log_output": {"reward": "distance", "output_activation": "softplus"},
+    **dict.fromkeys((name for name in OBJECTIVES if name.startswith("reinforce")), JUDGED),
+    "reinforce_group": GROUPED,
+    "reinforce_log": {**JUDGED, "reward": "right", "policy": "categorical", "network": (2, 3, 4)},
+    "actor_critic": CRITIC,
+    "a2c": {**CRITIC, "policy": "gaussian_learned", "network": (2, 3, 3)},
+    "ppo": {**CRITIC, "passes": 4},
+    "grpo": {**GROUPED, "passes": 4},
+    "grpo_undivided": {**GROUPED, "passes": 4},
+}
+"""Settings without which an objective makes no sense."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(OBJECTIVES) - {"mse"}))
 def test_every_objective_agrees(name: str) -> None:
-    settings: dict[str, Any] = {"reward": None}
-    if name in ("reward", "log_output") or name.startswith("reinforce"):
-        settings = {"reward": "distance"}
-    if name == "log_output":
-        settings["output_activation"] = "softplus"
-    if name.startswith("reinforce"):
-        settings["policy"] = "gaussian"
-    check_equal(SMALL.change(name=name, objective=name, precision="double", **settings))
+    settings = {**OBJECTIVES_NEED.get(name, {}), "objective": name, "precision": "double"}
+    check_equal(SMALL.change(name=name, **settings))
 
 
 @pytest.mark.slow
@@ -294,20 +306,15 @@ def test_a_changed_number_compiles_nothing() -> None:
 
 def every_row() -> dict[str, Experiment]:
     """An experiment for each row of each table, by the names of table and row."""
-    judged: dict[str, Any] = {"reward": "distance", "policy": "gaussian", "objective": "reinforce"}
-    chosen = {**judged, "output_activation": "sigmoid", "reward": "right"}
+    chosen = {**JUDGED, "policy": "bernoulli", "output_activation": "sigmoid", "reward": "right"}
     whole: dict[str, dict[str, Any]] = {
-        "objective reward": {"reward": "distance"},
-        "objective log_output": {"reward": "distance", "output_activation": "softplus"},
-        "objective reinforce": judged,
-        "objective reinforce_constant": judged,
-        "objective reinforce_baseline": judged,
-        "objective reinforce_leave_one_out": judged,
+        **{f"objective {name}": {**settings, "objective": name} for name, settings in OBJECTIVES_NEED.items()},
         "policy pathwise": {"reward": "square", "objective": "reward"},
-        "policy gaussian": judged,
+        "policy gaussian": JUDGED,
         "policy bernoulli": chosen,
-        "policy categorical": {**judged, "policy": "categorical", "reward": "right", "network": (2, 3, 4)},
-        "policy gaussian_learned": {**judged, "policy": "gaussian_learned", "network": (2, 3, 2)},
+        "policy categorical": {**JUDGED, "policy": "categorical", "reward": "right", "network": (2, 3, 4)},
+        "policy gaussian_first": CRITIC,
+        "policy gaussian_learned": {**JUDGED, "policy": "gaussian_learned", "network": (2, 3, 2)},
         "init own": {"init": "W1=[[0.5,-1],[1,0.25],[-0.5,2]]; b1=[0,1,2]; W2=[[1,-1,0.5]]; b2=[0.1]"},
         "task own": {"truth": "x1*x2"},
     }
@@ -316,7 +323,7 @@ def every_row() -> dict[str, Experiment]:
         "init": INITIALISATIONS, "task": TASKS,
     }  # fmt: skip
     rows = {f"{table} {name}": {table: name} for table, names in tables.items() for name in names}
-    rows |= {f"reward {name}": {**judged, "reward": name} for name in REWARDS}
+    rows |= {f"reward {name}": {**JUDGED, "reward": name} for name in REWARDS}
     rows |= {f"optimizer {name}": {"optimizer": f"{name}(lr=0.01)"} for name in OPTIMIZERS}
     rows |= {f"{name} decaying": {"optimizer": f"{name}(lr=0.01, weight_decay=0.2)"} for name in OPTIMIZERS}
     rows |= {f"schedule {name}": {"schedule": name + "(warmup=5)" * ("warmup" in name)} for name in SCHEDULES}

@@ -586,7 +586,8 @@ def test_an_objectives_row_runs_torchs_own(ours: str, theirs: nn.Module) -> None
 
 def test_reinforce_is_the_plain_script_with_the_same_noise() -> None:
     steps, n, sigma, baseline = 30, 100, 0.5, 0.0
-    record = train(shipped("add-reinforce").change(steps=steps, seed=3, precision="double"))
+    settings = {"samples": n, "optimizer": "adam(lr=0.01)", "schedule": "constant", "precision": "double"}
+    record = train(shipped("add-reinforce").change(steps=steps, seed=3, **settings))
     noise = normals(3, "noise", np.arange(1, steps + 1), n)[:, :, 0]
     torch.manual_seed(3)
     model = Hidden().double()
@@ -610,7 +611,8 @@ def test_reinforce_is_the_plain_script_with_the_same_noise() -> None:
 
 def test_a_choice_is_the_plain_script_with_the_same_chance() -> None:
     steps, n, baseline = 20, 100, 0.0
-    record = train(shipped("choose").change(steps=steps, seed=6, precision="double"))
+    settings = {"samples": n, "optimizer": "adam(lr=0.01)", "schedule": "constant", "precision": "double"}
+    record = train(shipped("choose").change(steps=steps, seed=6, **settings))
     chance = uniforms(6, "uniform", np.arange(1, steps + 1), n)[:, :, 0]
     torch.manual_seed(6)
     model = Hidden(3, 8).double()

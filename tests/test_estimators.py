@@ -363,13 +363,13 @@ def test_at_a_step_of_a_run() -> None:
     assert len(found.parameters) == 21
     for name in ("reinforce", "baseline", "leave_one_out", "pathwise", "own", "antithetic"):
         assert found[name].verdict == "none", name
-    assert found["group_mean"].scale == pytest.approx(7 / 8, abs=4 * found["group_mean"].along.standard_error / 4.7)
+    assert found["group_mean"].scale == pytest.approx(7 / 8, abs=4 * found["group_mean"].along.standard_error / 5.4)
     assert found["broadcast"].scale == pytest.approx(1 / 8, abs=0.02)
     for name in ("group_mean", "grpo", "broadcast", "clipped"):  # a wrong one points the right way all the same
         assert found[name].verdict == "biased"
         assert (found[name].cosine or 0) > 0.999
     assert found.taken is not None
-    assert found.taken.answers == 100
+    assert found.taken.answers == 80
     parameters = gg.watch("add-reinforce", steps=100).record.final
     of = method(shipped("add-reinforce"))
     assert found.exact == pytest.approx(in_training(of, parameters, 101).gradient, abs=1e-14)
@@ -633,7 +633,7 @@ def test_the_text_fits_80_columns(command: Any, arguments: tuple[str, ...], lang
     assert status == 0
     assert max(map(cell_len, out.splitlines())) <= 80
     assert "nan" not in out
-    assert ("号称无偏" if language == "zh" else "claimed: unbiased") in out
+    assert ("号称无偏" if language == "zh" else "claimed: unbiased") in " ".join(out.split())
 
 
 def test_the_text_says_what_is_to_be_noticed(command: Any) -> None:

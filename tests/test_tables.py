@@ -261,7 +261,7 @@ def test_names_are_unique(file: Path) -> None:
     made = [
         node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        and node.func.id in ("Row", "Task", "Initialisation", "Shipped")
+        and node.func.id in ("Row", "Task", "Initialisation", "Shipped", "Slip")
     ]  # fmt: skip
     module = __import__(f"glassgrad.tables.{file.stem}", fromlist=["x"])
     entries = getattr(module, "BY_NAME", None) or getattr(module, file.stem.upper())
