@@ -10,10 +10,10 @@ def measure() -> dict[str, Any]:
     """Seconds, by name; a text where an experiment cannot be run."""
     from glassgrad.engines.compiled import train_many
     from glassgrad.errors import GlassgradError
-    from glassgrad.tables.experiments import EXPERIMENTS, shipped
+    from glassgrad.tables.experiments import BY_NAME, shipped
 
     found: dict[str, Any] = {}
-    for name in EXPERIMENTS:
+    for name in BY_NAME:
         try:
             train_many(shipped(name), range(16))
             began = time.perf_counter()
