@@ -6,7 +6,7 @@ notebook's own figures and settings are never touched.
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+ENDINGS = (".png", ".svg", ".html")
 INK, SOFT, LINE, PAPER, SOLVED, FAILED = "#23272c", "#5d6571", "#dcd8ce", "#fffffe", "#2b6cab", "#b8560f"
 DARK = {INK: "#e8e5de", SOFT: "#a9afb7", LINE: "#3a4047", PAPER: "#16191d", SOLVED: "#7fb2e6", FAILED: "#f0a05c"}
 GROUPS = (SOLVED, FAILED, "#2a8f6f", "#a4508b", "#8a7a1f", "#4d5bbf")
@@ -54,15 +55,25 @@ def save(comparison: Comparison, file: str) -> None:
     Raises:
         DataError: it ends otherwise, or cannot be written.
     """
-    ending = file.lower().rpartition(".")[2]
-    if ending not in ("png", "svg", "html"):
-        raise DataError("compare.ending", file=file, option="--plot", known=".png, .svg, .html")
+    save_picture(file, lambda said: _Picture(comparison, said).draw(), lambda: svg(comparison), comparison.to_html)
+
+
+def save_picture(
+    file: str, draw: "Callable[[_Words], Figure]", svg: Callable[[], str], html: Callable[[], str]
+) -> None:
+    """Write a picture in the form that a file's ending names.
+
+    Raises:
+        DataError: it is none of ENDINGS, or the file cannot be written.
+    """
+    if not file.lower().endswith(ENDINGS):
+        raise DataError("compare.ending", file=file, option="--plot", known=", ".join(ENDINGS))
     try:
-        if ending == "png":
+        if file.lower().endswith(".png"):
             with style() as said:
-                _Picture(comparison, said).draw().savefig(file, dpi=160)
+                draw(said).savefig(file, dpi=160)
             return
-        written = svg(comparison) if ending == "svg" else comparison.to_html()
+        written = svg() if file.lower().endswith(".svg") else html()
         with open(file, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(written)
     except OSError as error:

@@ -3,15 +3,15 @@
 import json
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from glassgrad.cli.terminal import parts, progress, tell, write
+from glassgrad.cli.terminal import check_file, parts, progress, tell, write
 from glassgrad.comparison import Comparison
 from glassgrad.comparison import compare as compared
-from glassgrad.errors import DataError, ExperimentError
+from glassgrad.errors import ExperimentError
 from glassgrad.exports.runs import need_pyarrow
 from glassgrad.locale import say
+from glassgrad.plots import ENDINGS as PICTURES
 from glassgrad.plots import save
 from glassgrad.report.compare_json import compare_json
 from glassgrad.report.compare_text import compare_parts, compare_text
@@ -19,7 +19,7 @@ from glassgrad.why import Why
 
 FORMATS = ("text", "json")
 NAME, SLIPS = "labels-and-reward", "slips"
-ENDINGS = {"--plot": (".png", ".svg", ".html"), "--csv": (".csv",), "--parquet": (".parquet",)}
+ENDINGS = {"--plot": PICTURES, "--csv": (".csv",), "--parquet": (".parquet",)}
 
 
 def run(
@@ -101,13 +101,7 @@ def _check(form: str, files: dict[str, str | None]) -> None:
     if form not in FORMATS:
         raise ExperimentError("experiment.choice", setting="--format", known=", ".join(FORMATS), came=form)
     for option, file in files.items():
-        if file is None:
-            continue
-        if not file.lower().endswith(ENDINGS[option]):
-            raise ExperimentError("compare.ending", file=file, option=option, known=", ".join(ENDINGS[option]))
-        try:
-            Path(file).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError("cli.cannot_write", file=file, reason=error.strerror or str(error)) from None
+        if file is not None:
+            check_file(option, file, ENDINGS[option])
     if files["--parquet"] is not None:
         need_pyarrow()

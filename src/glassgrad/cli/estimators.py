@@ -1,15 +1,14 @@
 """`glassgrad estimators`: estimators of the policy gradient beside the exact one: tables, JSON, a page, a picture."""
 
 import json
-from pathlib import Path
 from typing import Any
 
-from glassgrad.cli.terminal import parts, progress, tell, write
-from glassgrad.errors import DataError, ExperimentError
+from glassgrad.cli.terminal import check_file, parts, progress, tell, write
+from glassgrad.errors import ExperimentError
 from glassgrad.estimated import Estimates
 from glassgrad.estimated import estimators as estimated
 from glassgrad.locale import say
-from glassgrad.report.estimators_picture import ENDINGS
+from glassgrad.plots import ENDINGS
 from glassgrad.report.estimators_text import estimators_parts
 
 FORMATS = ("text", "json", "html")
@@ -32,7 +31,7 @@ def run(
     if form not in FORMATS:
         raise ExperimentError("experiment.choice", setting="--format", known=", ".join(FORMATS), came=form)
     if plot is not None:
-        _check(plot)
+        check_file("--plot", plot, ENDINGS)
     with progress(say("estimators.estimating")) as tick:
         found = estimated(
             name, step=step, mu=mu, sigma=sigma, logits=logits, samples=samples, progress=tick, **settings
@@ -50,12 +49,3 @@ def _formatted(found: Estimates, form: str) -> str:
     if form == "json":
         return json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False)
     return found.to_html() if form == "html" else found.to_text()
-
-
-def _check(file: str) -> None:
-    if not file.lower().endswith(ENDINGS):
-        raise DataError("compare.ending", file=file, option="--plot", known=", ".join(ENDINGS))
-    try:
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError("cli.cannot_write", file=file, reason=error.strerror or str(error)) from None

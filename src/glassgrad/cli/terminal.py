@@ -85,6 +85,20 @@ def write(text: str, out: str | None) -> None:
     tell(say("cli.written", file=out))
 
 
+def check_file(option: str, file: str, endings: tuple[str, ...]) -> None:
+    """Refuse a file that cannot be written, before anything is trained for it.
+
+    Raises:
+        DataError: its ending is none of these, or its folder cannot be made.
+    """
+    if not file.lower().endswith(endings):
+        raise DataError("compare.ending", file=file, option=option, known=", ".join(endings))
+    try:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError("cli.cannot_write", file=file, reason=error.strerror or str(error)) from None
+
+
 @contextmanager
 def progress(title: str) -> "Iterator[Progress]":
     """A bar with the time left, on standard error, once something takes more than a moment."""

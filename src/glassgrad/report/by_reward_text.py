@@ -1,6 +1,5 @@
 """Learning by reward in 80 columns: lines with a style, as the demo prints them."""
 
-import io
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -12,12 +11,13 @@ from glassgrad.locale import Text, language, say
 from glassgrad.report import by_reward as parts
 from glassgrad.report import by_reward_tools as measured
 from glassgrad.report.by_reward import EXPERIMENT, STEP, STEPPED, ByReward, Told
-from glassgrad.report.estimators_text import WIDTH, four, three
+from glassgrad.report.estimators_text import four, three
 from glassgrad.report.labels_and_reward import LabelsAndReward
+from glassgrad.report.plain import WIDTH, plain_lines
 from glassgrad.rl.estimate import Column
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    pass
 
 Line = tuple[str, str]  # style, text
 PIECE = re.compile(r"(?:[“（]*(?:[\u4e00-\u9fff]|[^\s\u3000-\uffef“”]+)|[“（])[，。；：、）”？]*\s*")
@@ -50,15 +50,6 @@ def paragraph(said: str, style: str = "", indent: int = 0) -> Iterator[Line]:
     yield style, line.rstrip()
 
 
-def printed(part: "RenderableType") -> list[str]:
-    """What rich makes of it in 80 columns, without styles."""
-    from rich.console import Console
-
-    stream = io.StringIO()
-    Console(file=stream, width=WIDTH, highlight=False, color_system=None).print(part)
-    return [line.rstrip() for line in stream.getvalue().splitlines()]
-
-
 def _said(pair: Text) -> str:
     return str(getattr(pair, language()))
 
@@ -73,7 +64,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: bool = Fa
         table.add_column(Styled(head), justify="right" if right and i else "left", no_wrap=True)
     for row in rows:
         table.add_row(*map(Styled, row))
-    for i, line in enumerate(printed(table)):
+    for i, line in enumerate(plain_lines([table])):
         yield "" if i else "step", line
 
 
@@ -143,4 +134,4 @@ def _tools(found: ByReward, labels: LabelsAndReward) -> Iterator[Line]:
     yield from paragraph(_said(measured.settings(labels)), "dim")
 
 
-__all__ = ["by_reward_lines", "paragraph", "printed", "told_lines"]
+__all__ = ["by_reward_lines", "paragraph", "told_lines"]

@@ -1,12 +1,12 @@
 """A comparison as tables in 80 columns: how often, how well, what to beware of, why runs fail, what to do next."""
 
-import io
 import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from glassgrad.comparison import Camp, Comparison, same_task
 from glassgrad.locale import language, say
+from glassgrad.report.plain import WIDTH, plain_lines
 from glassgrad.statistics import Interval
 from glassgrad.why import Why
 
@@ -14,19 +14,12 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-WIDTH = 80
 NONE = "–"
 
 
 def compare_text(comparison: Comparison, causes: Sequence[Why] = (), width: int = WIDTH) -> str:
     """All of it as plain text."""
-    from rich.console import Console
-
-    stream = io.StringIO()
-    console = Console(file=stream, width=width, highlight=False, color_system=None)
-    for part in compare_parts(comparison, causes):
-        console.print(part)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+    return "\n".join(plain_lines(compare_parts(comparison, causes), width))
 
 
 def compare_parts(comparison: Comparison, causes: Sequence[Why] = ()) -> "Iterator[RenderableType]":

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassgrad.errors import DataError
 from glassgrad.estimated import Estimates
-from glassgrad.plots import FAILED, INK, LINE, PAPER, SOFT, SOLVED, complete_svg, style
+from glassgrad.plots import FAILED, INK, LINE, PAPER, SOFT, SOLVED, complete_svg, save_picture, style
 from glassgrad.report.estimators_json import leading
 from glassgrad.rl.estimate import Column, Estimate, judged
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 ERRORS = 3  # standard errors that a bar reaches to each side
 ACROSS = 4  # small pictures side by side
-ENDINGS = (".png", ".svg", ".html")
 
 
 def figure(found: Estimates) -> "Figure":
@@ -42,18 +40,7 @@ def save(found: Estimates, file: str) -> None:
     Raises:
         DataError: it ends otherwise, or cannot be written.
     """
-    if not file.lower().endswith(ENDINGS):
-        raise DataError("compare.ending", file=file, option="--plot", known=", ".join(ENDINGS))
-    try:
-        if file.lower().endswith(".png"):
-            with style() as said:
-                _Picture(found, said).draw().savefig(file, dpi=160)
-            return
-        written = svg(found) if file.lower().endswith(".svg") else found.to_html()
-        with open(file, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(written)
-    except OSError as error:
-        raise DataError("cli.cannot_write", file=file, reason=error.strerror or str(error)) from None
+    save_picture(file, lambda said: _Picture(found, said).draw(), lambda: svg(found), found.to_html)
 
 
 def svg(found: Estimates) -> str:

@@ -1,6 +1,5 @@
 """Estimators beside the exact gradient as tables in 80 columns: how far off, how noisy, at what cost, what each is."""
 
-import io
 import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +13,7 @@ from glassgrad.locale import language, say
 from glassgrad.method import method
 from glassgrad.report.compare_text import short
 from glassgrad.report.estimators_json import leading
+from glassgrad.report.plain import WIDTH, plain_lines
 from glassgrad.rl.estimate import Column, Estimate, judged
 from glassgrad.rl.estimators import GROUP
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-WIDTH = 80
 NONE = "–"
 STEPPED = {"round", "sign", "where"}  # functions that make steps
 NEAR = 0.999  # a cosine
@@ -36,13 +35,7 @@ Pairs = list[tuple[str, str]]
 
 def estimators_text(found: Estimates, width: int = WIDTH) -> str:
     """All of it as plain text."""
-    from rich.console import Console
-
-    stream = io.StringIO()
-    console = Console(file=stream, width=width, highlight=False, color_system=None)
-    for part in estimators_parts(found):
-        console.print(part)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+    return "\n".join(plain_lines(estimators_parts(found), width))
 
 
 def estimators_parts(found: Estimates) -> "Iterator[RenderableType]":

@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassgrad.draws import Floats
-from glassgrad.errors import DataError
 from glassgrad.judged import Judgement
-from glassgrad.plots import FAILED, INK, LINE, PAPER, SOFT, SOLVED, complete_svg, style
+from glassgrad.plots import FAILED, INK, LINE, PAPER, SOFT, SOLVED, complete_svg, save_picture, style
 from glassgrad.rl.judge_profile import Axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ENDINGS = (".png", ".svg", ".html")
 ARROWS = 14  # along the axis
 REACHED = (0.12, 0.88)  # of an axis with ends: what lies closer to them may be endlessly steep and is cut off
 STEEP = 1.8  # if it reaches so many times as far as the rest
@@ -42,18 +40,7 @@ def save(found: Judgement, file: str) -> None:
     Raises:
         DataError: it ends otherwise, or cannot be written.
     """
-    if not file.lower().endswith(ENDINGS):
-        raise DataError("compare.ending", file=file, option="--plot", known=", ".join(ENDINGS))
-    try:
-        if file.lower().endswith(".png"):
-            with style() as said:
-                _Picture(found, said).draw().savefig(file, dpi=160)
-            return
-        written = svg(found) if file.lower().endswith(".svg") else found.to_html()
-        with open(file, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(written)
-    except OSError as error:
-        raise DataError("cli.cannot_write", file=file, reason=error.strerror or str(error)) from None
+    save_picture(file, lambda said: _Picture(found, said).draw(), lambda: svg(found), found.to_html)
 
 
 def svg(found: Judgement) -> str:
@@ -193,4 +180,4 @@ def _span(values: Floats) -> tuple[float, float]:
     return (min(float(finite.min()), 0.0), max(float(finite.max()), 0.0)) if len(finite) else (-1.0, 1.0)
 
 
-__all__ = ["ENDINGS", "figure", "save", "svg"]
+__all__ = ["figure", "save", "svg"]

@@ -1,6 +1,5 @@
 """The verdict on a training as text in 80 columns: the verdict, the evidence in numbers, what will become of it."""
 
-import io
 import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from glassgrad.judged import Judgement
 from glassgrad.locale import Text, language, say
 from glassgrad.method import method
 from glassgrad.report.estimators_text import three_signed
+from glassgrad.report.plain import WIDTH, plain_lines
 from glassgrad.rl.judge_basins import FixedPoint
 from glassgrad.rl.judge_evidence import Evidence
 from glassgrad.rl.judge_experiment import read_together
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-WIDTH = 80
 NONE = "–"
 REGRESSION = ("squared_error", "absolute_error")
 SECONDS = {"reward_and_entropy": "entropy", "reward_and_squared_error": "squared_error"}
@@ -37,13 +36,7 @@ Pairs = list[tuple[str, str]]
 
 def judge_text(found: Judgement, width: int = WIDTH) -> str:
     """All of it as plain text."""
-    from rich.console import Console
-
-    stream = io.StringIO()
-    console = Console(file=stream, width=width, highlight=False, color_system=None)
-    for part in judge_parts(found):
-        console.print(part)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+    return "\n".join(plain_lines(judge_parts(found), width))
 
 
 def judge_parts(found: Judgement) -> "Iterator[RenderableType]":

@@ -1,13 +1,13 @@
 """Labels against reward in 80 columns: what each kind of feedback needs, what it reaches, and a picture of letters."""
 
-import io
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from glassgrad.locale import Text, language, say
-from glassgrad.report.compare_text import WIDTH, short, title
+from glassgrad.report.compare_text import short, title
 from glassgrad.report.labels_and_reward import Entry, LabelsAndReward, asked_outside, ranges
+from glassgrad.report.plain import WIDTH, plain_lines
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,22 +39,12 @@ def labels_and_reward_parts(found: LabelsAndReward) -> "Iterator[RenderableType]
 
 def labels_and_reward_text(found: LabelsAndReward, width: int = WIDTH) -> str:
     """The same as plain text."""
-    return "\n".join(_printed(list(labels_and_reward_parts(found)), width))
+    return "\n".join(plain_lines(labels_and_reward_parts(found), width))
 
 
 def table_lines(found: LabelsAndReward, width: int = WIDTH) -> list[str]:
     """The table alone, as lines."""
-    return _printed([_table(found)], width)
-
-
-def _printed(parts: "Sequence[RenderableType]", width: int) -> list[str]:
-    from rich.console import Console
-
-    stream = io.StringIO()
-    console = Console(file=stream, width=width, highlight=False, color_system=None)
-    for part in parts:
-        console.print(part)
-    return [line.rstrip() for line in stream.getvalue().splitlines()]
+    return plain_lines([_table(found)], width)
 
 
 def _said(pair: Text) -> str:

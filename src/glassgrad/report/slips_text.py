@@ -1,13 +1,13 @@
 """Slips in 80 columns: each with what is wrong, how often it is solved right and wrong, and what gives it away."""
 
-import io
 import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from glassgrad.experiment import Experiment
 from glassgrad.locale import Text, language, say
-from glassgrad.report.compare_text import WIDTH, title
+from glassgrad.report.compare_text import title
+from glassgrad.report.plain import WIDTH, plain_lines
 from glassgrad.report.shelf import said
 from glassgrad.report.slips import Entry, Side, Slips
 from glassgrad.statistics import Interval
@@ -16,18 +16,12 @@ from glassgrad.tables.experiments import shipped
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-LEAST = 0.0001  # p-values below are not told apart
+LEAST = 0.001  # p-values below are not told apart
 
 
 def slips_text(found: Slips, width: int = WIDTH) -> str:
     """All of it as plain text."""
-    from rich.console import Console
-
-    stream = io.StringIO()
-    console = Console(file=stream, width=width, highlight=False, color_system=None)
-    for part in slips_parts(found):
-        console.print(part, soft_wrap=bool(getattr(part, "no_wrap", False)))  # a command stays one line
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+    return "\n".join(plain_lines(slips_parts(found), width))
 
 
 def slips_parts(found: Slips) -> "Iterator[RenderableType]":
@@ -77,7 +71,7 @@ def _table(found: Slips) -> "RenderableType":
 
 def cells(entry: Entry) -> list[str]:
     """Solved right and wrong in percent, the difference in points, and p."""
-    p = f"< {LEAST:.4f}" if entry.p_value < LEAST else f"{entry.p_value:.2g}"
+    p = f"<{LEAST}" if entry.p_value < LEAST else f"{entry.p_value:.2g}"
     return [_percents(entry.right.rate), _percents(entry.wrong.rate), f"{100 * entry.difference:+.1f}", p]
 
 
