@@ -24,6 +24,7 @@ from glassgrad.experiment import Experiment
 from glassgrad.formula import evaluate, read_lines
 from glassgrad.formula.adjoint import adjoints
 from glassgrad.formula.lines import Level, Program
+from glassgrad.formula.outputs import several_outputs
 from glassgrad.graph import graph, graph_text
 from glassgrad.insight import answers, forward, slopes
 from glassgrad.method import method
@@ -66,7 +67,7 @@ GIVEN: dict[str, Level] = {"o": "output", "index": "output", "t": "sample", "uni
 
 def program(source: str, outputs: int = K) -> Program:
     names: dict[str, Level] = dict.fromkeys((f"o{k + 1}" for k in range(outputs)), "sample")
-    return read_lines(source, {**GIVEN, **names}, "objective", outputs)
+    return read_lines(source, {**GIVEN, **names}, "objective", several_outputs(outputs))
 
 
 def written(source: str, outputs: int = 2) -> list[str]:
@@ -206,7 +207,7 @@ def test_answers_come_as_often_as_their_probabilities() -> None:
     """Chi-square of 200,000 answers against softmax(o), first = 3."""
     logits = np.array([0.3, -1.0, 2.0, 0.0, -3.0])
     found = read_lines(POLICIES["categorical"].formula, {**GIVEN, **dict.fromkeys(["o1", "o2", "o3", "o4", "o5"],
-                       "sample"), "first": "step"}, "a", 5)  # fmt: skip
+                       "sample"), "first": "step"}, "a", several_outputs(5))  # fmt: skip
     chance = uniforms(1, "uniform", np.array([1]), 200_000)[0, :, 0]
     known: dict[str, Any] = {f"o{k + 1}": value for k, value in enumerate(logits)} | {"uniform": chance, "first": 3.0}
     for line in found.lines:

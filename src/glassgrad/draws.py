@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Purpose = Literal["noise", "uniform", "dropout", "minibatch", "extrapolation", "estimators", "judge"]
+Purpose = Literal["noise", "uniform", "dropout", "minibatch", "extrapolation", "estimators", "judge", "weights"]
 _PURPOSES: dict[Purpose, int] = {
     "noise": 1, "uniform": 2, "dropout": 3, "minibatch": 4, "extrapolation": 5, "estimators": 6,
-    "judge": 7,
+    "judge": 7, "weights": 8,
 }  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -99,6 +99,11 @@ def minibatch(seed: int, step: int, samples: int, batch: int) -> NDArray[np.int6
     one_pass, place = divmod(step - 1, per_pass)
     order = np.argsort(uniforms(seed, "minibatch", np.array([one_pass]), samples)[0, :, 0], kind="stable")
     return order[place * batch : (place + 1) * batch].astype(np.int64)
+
+
+def weight_noise(seed: int, step: int, samples: int, weights: int) -> Floats:
+    """A standard normal number for each weight of each sample, of shape (samples, weights)."""
+    return np.asarray(normals(seed, "weights", np.array([step]), samples, units=weights)[0])
 
 
 def dropout_mask(seed: int, step: int, samples: int, layer: int, units: int, p: float) -> Floats:

@@ -101,6 +101,8 @@ class Evaluated:
                 given[name] = drawn
         for layer, mask in moment.masks.items():
             given |= {f"keep{layer}_{i + 1}": mask[:, i] for i in range(mask.shape[1])}
+        if moment.weight_noise is not None:
+            given |= {f"noise_{name}": moment.weight_noise[:, i] for i, (name, _, _) in enumerate(self.parameters)}
         given |= {name: np.float64(moment.parameters[array][place]) for name, array, place in self.parameters}
         return given | {name: np.float64(value) for name, value in moment.lines.items()}
 

@@ -10,6 +10,7 @@ from glassgrad.draws import Floats
 from glassgrad.experiment import Experiment
 from glassgrad.formula.derivative import derivative
 from glassgrad.formula.evaluate import evaluate
+from glassgrad.formula.lines import reads
 from glassgrad.method import Formula, Method, method
 from glassgrad.network import Network
 
@@ -78,6 +79,8 @@ def _activated(formula: Formula, layer: int, parameters: Parameters, z: Floats) 
 def answers(experiment: Experiment, parameters: Parameters, inputs: Floats, output: Floats | None = None) -> Floats:
     """What the network answers, shape (n,): the policy without chance (noise 0, uniform 0.5).
 
+    Perturbed weights are the weights themselves then.
+
     output: the network's output where it is known already, as PyTorch has it: (n), or (n, outputs).
     """
     of = method(experiment)
@@ -91,9 +94,12 @@ def answers(experiment: Experiment, parameters: Parameters, inputs: Floats, outp
         **{name: seen[name] for name in of.outputs},
         **{name: inputs[:, i] for i, name in enumerate(of.task.names)},
     }
+    needed = reads(of.program.lines, of.program.latest["a"])
     for line in of.program.lines:
         if line.name == "reward" or line.name == "objective":
             break
+        if line.name not in needed:
+            continue
         values[line.name] = evaluate(line.tree, values)
         if line.name == "a":
             break

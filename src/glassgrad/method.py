@@ -15,7 +15,6 @@ from glassgrad.formula.adjoint import adjoints
 from glassgrad.formula.evaluate import evaluate, is_aggregate
 from glassgrad.formula.functions import BELOW, GROUPED
 from glassgrad.formula.lines import (
-    INDEX,
     Level,
     Line,
     Program,
@@ -24,9 +23,11 @@ from glassgrad.formula.lines import (
     read_lines,
     read_params,
     reads,
+    run_lines,
     split_lines,
     written_lines,
 )
+from glassgrad.formula.outputs import INDEX, NOISE, Several, several_outputs, several_weights
 from glassgrad.formula.parser import parse
 from glassgrad.formula.text import show
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, parts, substitute, symbols, walk
@@ -48,6 +49,9 @@ from glassgrad.task import Task
 _TAKEN = {"W", "b", "z", "a", "x", "o", "t", "L", "g", "w", "keep", "step"}  # names that a learned number may not have
 _STEPS_OWN = re.compile(r"d?(z\d+(_\d+)?|a\d+_\d+|keep\d+_\d+|L|R|norm|shrink|clip|(\w+_)?(W\d+_\w+|[bB]\d+_\d+))")
 """What a step computes anyway: no line of a policy, reward, objective or optimizer may have such a name."""
+
+TRIED = "tried"
+"""What a policy calls the perturbed weights: a sample is answered by them."""
 
 CONSTANT = Symbol("lr")
 """The schedule that changes nothing."""
@@ -94,6 +98,7 @@ class Method:
     notes: what is worth a warning.
     olds: where several updates are made from the same data, each old(…) of the program and what its value is called:
         from the second update on it is given. With one update each, old(…) is stop(…), and there are none.
+    tried: where the policy perturbs the weights, by weight the line for what is tried in its place.
     """
 
     task: Task
@@ -112,6 +117,7 @@ class Method:
     optimizer_program: Program
     notes: tuple[Text, ...]
     olds: Mapping[Tree, str] = field(default_factory=dict)
+    tried: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def in_groups(self) -> bool:
@@ -207,9 +213,13 @@ def _method(experiment: Experiment, written: int | None) -> Method:
     pieces = _pieces(experiment, notes)
     outputs = output_symbols(network)
     given = _given(task, outputs)
-    program, as_written = _program(pieces, given, len(outputs))
+    several = _several(pieces["policy"], network)
+    given |= dict.fromkeys(several.given, "output")
+    program, as_written = _program(pieces, given, several)
     _check_groups(program, experiment.group)
-    backward = adjoints(program.lines, "objective", dict.fromkeys(outputs, "sample"))
+    tried = {name: f"{program.latest[TRIED]}_{name}" for name in several.labels if TRIED in program.each}
+    ends: dict[str, Level] = {**dict.fromkeys(outputs, "sample"), **dict.fromkeys(tried, "step")}
+    backward = adjoints(program.lines, "objective", ends)
     rate = re.sub(r"^\s*lr\s*=(?!=)", "", experiment.schedule)  # `lr = lr/step` is the formula lr/step
     schedule = _formula("schedule", SCHEDULES, rate, ("lr", "step", "steps"))
     asked = _row("optimizer", OPTIMIZERS, experiment.optimizer)
@@ -224,7 +234,7 @@ def _method(experiment: Experiment, written: int | None) -> Method:
         written=as_written,
         pieces=pieces,
         numbers={key: value for row in pieces.values() for key, value in row.numbers.items()},
-        backward=backward if {line.name for line in backward} & {f"d{name}" for name in outputs} else (),
+        backward=backward if {line.name for line in backward} & {f"d{name}" for name in ends} else (),
         observed=all(line.name != "dreward" for line in backward),
         regulariser=_formula("regulariser", REGULARISERS, experiment.regulariser, ("w",))
         if experiment.regulariser
@@ -234,6 +244,7 @@ def _method(experiment: Experiment, written: int | None) -> Method:
         optimizer_program=_lines("optimizer", optimizer_row, {"w": "parameter", "g": "parameter", "step": "step"}, "w"),
         notes=(),
         olds=_olds(experiment, program, pieces, given),
+        tried=tried,
     )
     _check_groups(found.optimizer_program, None)
     _check_names(found)
@@ -445,18 +456,35 @@ def _apart(output: Formula, hidden: Formula) -> Formula:
 def _given(task: Task, outputs: tuple[str, ...]) -> dict[str, Level]:
     """What policy, reward and objective may read."""
     names = (*task.names, "t", *outputs, "noise", "uniform")
-    each: dict[str, Level] = dict.fromkeys(("o", INDEX), "output") if len(outputs) > 1 else {}
-    return {**dict.fromkeys(names, "sample"), **each, "step": "step"}
+    return {**dict.fromkeys(names, "sample"), "step": "step"}
 
 
-def _lines(kind: str, row: Row, given: Mapping[str, Level], result: str, outputs: int = 1) -> Program:
+def _several(policy: Row, network: Network) -> Several:
+    """What lines may have a value for each of: the outputs; or the weights, where the policy perturbs them.
+
+    Raises:
+        ExperimentError: it does, and there are several outputs, or activations that learn; or nothing is tried.
+    """
+    read = set().union(*map(symbols_of, split_lines(policy.formula)))
+    if not read & {"w", NOISE}:
+        return several_outputs(network.outputs) if network.outputs > 1 else Several()
+    if network.outputs > 1:
+        raise ExperimentError("experiment.perturbed_outputs", outputs=network.outputs)
+    if TRIED not in read:
+        raise ExperimentError("experiment.nothing_tried", policy=policy.name[:40])
+    if learned := network.starts():
+        raise ExperimentError("experiment.perturbed_learned", name=next(iter(learned))[:-1])
+    return several_weights(tuple(name for name, _, _ in network.parameters()))
+
+
+def _lines(kind: str, row: Row, given: Mapping[str, Level], result: str, several: Several | None = None) -> Program:
     try:
-        return read_lines(row.formula, {**given, **dict.fromkeys(row.numbers, "step")}, result, outputs)
+        return read_lines(row.formula, {**given, **dict.fromkeys(row.numbers, "step")}, result, several)
     except FormulaError as error:
         raise error.within(kind) from None
 
 
-def _program(pieces: Mapping[str, Row], given: Mapping[str, Level], outputs: int) -> tuple[Program, Written]:
+def _program(pieces: Mapping[str, Row], given: Mapping[str, Level], several: Several) -> tuple[Program, Written]:
     """Policy, reward and objective as one list of lines; each is first read alone, so that an error names it."""
     known: dict[str, Level] = dict(given)
     sources: list[str] = []
@@ -466,17 +494,17 @@ def _program(pieces: Mapping[str, Row], given: Mapping[str, Level], outputs: int
         row = pieces[kind]
         if kind == "objective":
             _check_readable(row, known, pieces)
-        if outputs == 1:
+        if INDEX not in several.given:
             _check_one_output(kind, row, known)
-        program = _lines(kind, row, known, result, outputs)
+        program = _lines(kind, row, known, result, several)
         known |= {line.name: line.level for line in program.lines if line.name not in program.families}
         known.update(dict.fromkeys(program.each, "output"))
         known.update(dict.fromkeys(row.numbers, "step"))
         sources += _named(row.formula, result)
     numbers: dict[str, Level] = {key: "step" for row in pieces.values() for key in row.numbers}
     source = "; ".join(sources)
-    program = read_lines(source, {**given, **numbers}, "objective", outputs)
-    if outputs == 1:
+    program = read_lines(source, {**given, **numbers}, "objective", several)
+    if not several.given:
         return program, tuple((line.name, line.tree) for line in program.lines)
     return program, written_lines(source, {**given, **numbers}, "objective")
 
@@ -489,10 +517,12 @@ def _check_names(found: Method) -> None:
     """
     formulas = (found.activation, found.output_activation, *([found.regulariser] if found.regulariser else ()))
     settings = {name for formula in formulas for name in formula.numbers}
-    names = [*(line.name for line in found.program.lines), *found.program.states]
+    families, optimizer = found.program.families if found.tried else {}, found.optimizer_program
+    names = [*(families.get(line.name, line.name) for line in found.program.lines), *found.program.states]
     learned = set(found.network.starts())
     taken = settings | learned | {f"d{name}" for name in (*found.outputs, *names, *learned)}
-    optimizer = found.optimizer_program
+    if found.tried:  # tried_W1_1_x1 stands beside the optimizer's m_W1_1_x1
+        taken |= {*optimizer.states, *(line.name for line in optimizer.lines)} - {"lr_new"}
     own = [line.name for line in optimizer.lines if line.level == "step" or line.name == "R"]
     own += [name for name in optimizer.states if optimizer.level(name) == "step" or name == "R"]
     for piece, read, others in (("objective", names, taken), ("optimizer", own, {*taken, *names} - settings)):
@@ -546,6 +576,7 @@ def _fit(experiment: Experiment, found: Method) -> list[Text]:
     truth = _finite_truth(found.task)
     if experiment.fresh and experiment.data is not None:
         raise ExperimentError("experiment.fresh_data")
+    _check_tried(experiment, found)
     beyond = float(np.min(truth)) < low - 1e-6 or float(np.max(truth)) > high + 1e-6
     if found.network.outputs == 1 and "logp" not in used and beyond:
         notes.append(
@@ -565,6 +596,31 @@ def _fit(experiment: Experiment, found: Method) -> list[Text]:
     if "reward" in found.pieces and "reward" not in used:
         notes.append(text("experiment.reward_unused"))
     return notes
+
+
+def _check_tried(experiment: Experiment, found: Method) -> None:
+    """What is tried in a weight's place is that weight with chance added, and is cut off from it.
+
+    Raises:
+        ExperimentError: it is not; it needs the output, which comes later; or it would have to outlast an update.
+    """
+    if not found.tried:
+        if "w" in _several(found.pieces["policy"], found.network).given:
+            raise ExperimentError("experiment.nothing_tried", policy=found.pieces["policy"].name[:40])
+        return
+    if experiment.passes > 1:
+        raise ExperimentError("experiment.tried_passes", passes=experiment.passes)
+    (weight, name), *_ = found.tried.items()
+    lines, needed = found.program.lines, reads(found.program.lines, name)
+    if late := needed & {"o", "noise", "uniform", "t", *found.task.names, *found.program.states}:
+        raise ExperimentError("experiment.tried_late", name=min(late))
+    before = tuple(line for line in lines if line.name in needed)
+    if any(line.name == f"d{weight}" for line in adjoints(before, name, {weight: "step"})):
+        raise ExperimentError("experiment.tried_travels")
+    without = {f"noise_{other}": 0.0 for other in found.tried} | dict.fromkeys(found.tried, 0.7) | {weight: 0.3}
+    values: dict[str, object] = {**found.numbers, **without, "step": 1.0}
+    if run_lines(before, values, lambda tree, known: evaluate(tree, known))[name] != values[weight]:
+        raise ExperimentError("experiment.tried_other")
 
 
 def _tried_again(found: Method) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from glassgrad.draws import Floats, dropout_mask, minibatch
+from glassgrad.draws import Floats, dropout_mask, minibatch, weight_noise
 from glassgrad.experiment import Experiment
 from glassgrad.method import Method, method
 
@@ -21,7 +21,8 @@ class Moment:
     parameters, after, gradients: `W1` (units, inputs), `b1` (units), …; gradients as they are before clipping.
     states: the optimizer's, by name, then by parameter. lines: the objective's own states (a baseline).
     inputs (samples, inputs), truth, noise, uniform (samples): what this step's batch sees; places: which of the drawn
-    samples they are. masks: by layer, what dropout multiplies each activation with, (samples, units).
+    samples they are. masks: by layer, what dropout multiplies each activation with, (samples, units). weight_noise:
+    where the weights are perturbed, a number for each of them in each sample, (samples, weights).
     collected: the step that collected the data, and has the values of old(…), where that is another one.
     updated: whether an update followed; not at the step where a run diverged.
     """
@@ -40,6 +41,7 @@ class Moment:
     uniform: Floats | None
     places: NDArray[np.int64]
     masks: Mapping[int, Floats]
+    weight_noise: Floats | None
     loss: float
     reward: float | None
     updated: bool = True
@@ -137,6 +139,7 @@ class Record:
             uniform=None if self.uniform is None else self.uniform[step - 1, :n],
             places=places,
             masks=masks(self.experiment, step, n),
+            weight_noise=perturbation(self.experiment, self.method, step, n),
             loss=float(self.loss[step - 1]),
             reward=None if self.reward is None else float(self.reward[step - 1]),
             updated=step < self.steps or not self.status.startswith("diverged"),
@@ -154,3 +157,8 @@ def masks(experiment: Experiment, step: int, samples: int) -> dict[int, Floats]:
         for layer, units in enumerate(experiment.network[:-1])
         if layer
     }
+
+
+def perturbation(experiment: Experiment, of: Method, step: int, samples: int) -> Floats | None:
+    """A number for each weight of each sample, (samples, weights), where the policy perturbs the weights."""
+    return weight_noise(experiment.seed, step, samples, len(of.tried)) if of.tried else None

@@ -99,12 +99,21 @@ def weighted_sum(of: Method, layer: int, unit: int) -> Tree:
     return chain("+", (*products, Symbol(net.bias_name(layer, unit))))
 
 
+def perturbing(of: Method) -> tuple[Line, ...]:
+    """The lines for what is tried in place of the weights."""
+    lines = of.program.lines
+    wanted = set().union(*(reads(lines, name) for name in of.tried.values()))
+    return tuple(line for line in lines if line.name in wanted)
+
+
 def _forward(of: Method, dropout: bool) -> Iterator[Quantity]:
-    net = of.network
+    net, tried = of.network, {weight: Symbol(name) for weight, name in of.tried.items()}
+    for line in perturbing(of):
+        yield _make(line.name, line.tree, line.level, "forward", of.program.families.get(line.name, line.name))
     for layer in net.layers:
         for i in net.units(layer):
             z = net.sum_name(layer, i)
-            yield _make(z, weighted_sum(of, layer, i), "sample", "forward", f"z{layer}")
+            yield _make(z, substitute(weighted_sum(of, layer, i), tried), "sample", "forward", f"z{layer}")
             if layer < net.last:
                 a = substitute(of.activation.in_layer(layer), {"z": Symbol(z)})
                 kept = chain("*", (a, Symbol(f"keep{layer}_{i + 1}"))) if dropout else a
@@ -129,6 +138,7 @@ def _objective(of: Method) -> Iterator[Quantity]:
             if name in ("objective", "reward") or name.endswith("_new")
         )
     )
+    wanted -= {line.name for line in perturbing(of)}
     output: dict[str, Tree] = {name: Symbol(shown) for name, shown in of.output_names.items()}
     for line in lines:
         if line.name in wanted:
@@ -171,6 +181,8 @@ def output_quantities(of: Method) -> tuple[Quantity, ...]:
 def _backward(of: Method, dropout: bool) -> Iterator[Quantity]:
     net = of.network
     yield from _output_backward(of)
+    if of.tried:  # what is tried is cut off: nothing comes back through the network
+        return
     for layer in reversed(net.layers[:-1]):
         for i in net.units(layer):
             yield from _hidden_backward(of, layer, i, dropout)
@@ -179,7 +191,10 @@ def _backward(of: Method, dropout: bool) -> Iterator[Quantity]:
 def _output_backward(of: Method) -> Iterator[Quantity]:
     """From the objective to the last sums."""
     net, outputs, backward = of.network, of.output_names, of.later(of.backward)
-    wanted = set().union(*(reads(backward, f"d{name}") for name in outputs)) if backward else set()
+    ends = {f"d{name}" for name in of.tried or outputs}
+    wanted = set().union(*(reads(backward, name) for name in ends)) if backward else set()
+    if of.tried:
+        wanted -= ends
     called = {**outputs, **{f"d{name}": f"d{shown}" for name, shown in outputs.items()}}
     renamed: dict[str, Tree] = {name: Symbol(shown) for name, shown in called.items()}
     own = f"dz{net.last}" if of.linear_output else "do"
@@ -190,7 +205,7 @@ def _output_backward(of: Method) -> Iterator[Quantity]:
             name = called.get(line.name, line.name)
             family = families.get(line.name, name)
             yield _make(name, substitute(line.tree, renamed), line.level, "backward", family)
-    for k in net.units(net.last):
+    for k in net.units(net.last) if not of.tried else ():
         last, arriving = net.sum_name(net.last, k), of.arriving(k)
         if arriving is None:
             yield _make(f"d{last}", ZERO, "sample", "backward", f"dz{net.last}")
@@ -228,15 +243,26 @@ def _gradients(of: Method, dropout: bool) -> Iterator[Quantity]:
             dz = Symbol(f"d{net.sum_name(layer, i)}")
             for j in net.sources(layer, i):
                 weight = net.weight_name(layer, i, j)
-                mean = Apply("mean", (multiply((dz, Symbol(net.source_name(layer, j)))),))
+                mean = _perturbed_gradient(of, weight) or Apply(
+                    "mean", (multiply((dz, Symbol(net.source_name(layer, j)))),)
+                )
                 share = (
                     ZERO
                     if of.regulariser is None
                     else substitute(derivative(of.regulariser.tree, "w"), {"w": Symbol(weight)})
                 )
                 yield _make(f"d{weight}", add((mean, share)), "step", "gradient", f"dW{layer}")
-            yield _make(gradient_name(net.bias_name(layer, i)), Apply("mean", (dz,)), "step", "gradient", f"dB{layer}")
+            bias = net.bias_name(layer, i)
+            mean = _perturbed_gradient(of, bias) or Apply("mean", (dz,))
+            yield _make(gradient_name(bias), mean, "step", "gradient", f"dB{layer}")
         yield from learned_gradients(of, layer, dropout)
+
+
+def _perturbed_gradient(of: Method, weight: str) -> Tree | None:
+    """What the lines themselves say of a weight that is perturbed; nothing if it is not."""
+    if not of.tried:
+        return None
+    return next((line.tree for line in of.backward if line.name == f"d{weight}"), ZERO)
 
 
 def learned_gradients(of: Method, layer: int, dropout: bool) -> Iterator[Quantity]:

@@ -17,7 +17,7 @@ from glassgrad.formula.lines import reads
 from glassgrad.formula.parser import parse
 from glassgrad.method import Method, method
 from glassgrad.network import gradient_name
-from glassgrad.record import Moment, Record, masks
+from glassgrad.record import Moment, Record, masks, perturbation
 from glassgrad.tables.optimizers import TORCH_STATES, TorchState
 
 Reference = dict[str, Any]
@@ -42,19 +42,25 @@ def outputs(record: Record, sample: int) -> Floats:
     of, experiment = record.method, record.experiment
     found = np.full((record.steps, of.network.outputs), np.nan)
     with alone(experiment.precision), torch.no_grad():
-        net: Net | None = None
+        net, objective = None, Objective(of, DTYPES[experiment.precision], experiment.group)
         for step in range(1, record.steps + 1):
             if not record.kept(step):
                 continue
             net = _at(net, of, experiment, record.parameters_at(step))
-            inputs, _, _ = record.batch(step)
-            mask = {
-                layer: torch.tensor(m, dtype=DTYPES[experiment.precision])
-                for layer, m in masks(experiment, step, len(inputs)).items()
-            }
-            o = net(torch.tensor(inputs, dtype=DTYPES[experiment.precision]), mask)
+            batch = _batch(record, step)
+            o = net(batch.x, batch.mask, tried=objective.perturb(net, batch, step))
             found[step - 1] = o[min(sample, len(o) - 1)].double().numpy()
     return found[:, 0] if of.network.outputs == 1 else found
+
+
+def _batch(record: Record, step: int) -> Batch:
+    """What a step of a record saw, without what is drawn for its answers."""
+    experiment, dtype = record.experiment, DTYPES[record.experiment.precision]
+    inputs, truth, _ = record.batch(step)
+    kept = {layer: torch.tensor(mask, dtype=dtype) for layer, mask in masks(experiment, step, len(inputs)).items()}
+    x, t = torch.tensor(inputs, dtype=dtype), torch.tensor(truth, dtype=dtype).unsqueeze(1)
+    noise = perturbation(experiment, record.method, step, len(inputs))
+    return Batch(x, t, inputs, truth, mask=kept, weight_noise=noise)
 
 
 def final_outputs(record: Record, inputs: Floats) -> Floats:
@@ -97,6 +103,7 @@ class _Replay:
             moment.noise,
             moment.uniform,
             {layer: torch.tensor(mask, dtype=self.dtype) for layer, mask in moment.masks.items()},
+            weight_noise=moment.weight_noise,
         )
 
     def old(self, moment: Moment) -> Old:
@@ -107,10 +114,12 @@ class _Replay:
         return self.objective.collect(o, batch, moment.step, moment.lines)
 
     def run(self) -> tuple[Reference, Reference]:
-        o, seen = self.net.in_parts(self.batch.x, self.batch.mask)
+        tried = self.objective.perturb(self.net, self.batch, self.moment.step)
+        o, seen = self.net.in_parts(self.batch.x, self.batch.mask, tried)
         lines: dict[str, Any] = {}
         states = dict(self.moment.lines)
-        back = set().union(*(reads(self.of.backward, f"d{name}") for name in self.of.outputs))
+        ends = self.of.tried or self.of.outputs
+        back = set().union(*(reads(self.of.backward, f"d{name}") for name in ends))
         differentiated = {name.removeprefix("d") for name in back} if self.of.backward else set()
         self.objective.run(o, self.batch, self.moment.step, states, lines, differentiated)
         found = self.sums(seen) | {"L": self.moment.loss}

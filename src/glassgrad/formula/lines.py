@@ -17,20 +17,17 @@ from typing import Literal
 from glassgrad.errors import FormulaError
 from glassgrad.formula.evaluate import is_aggregate
 from glassgrad.formula.functions import AGGREGATES, BELOW, CALLABLE, CONSTANTS
-from glassgrad.formula.outputs import Each, Outputs
+from glassgrad.formula.outputs import INDEX, Outputs, Several
 from glassgrad.formula.parser import parse
 from glassgrad.formula.spelling import MAX_LENGTH, check_spelling, keyword_error
 from glassgrad.formula.text import show
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, parts, replace, substitute, symbols
 
 Level = Literal["output", "sample", "parameter", "step"]
-"""What a line has one value for: each output of each sample, each sample, each parameter, or the whole step.
+"""What a line has one value for: each output (or weight) of a sample, each sample, each parameter, or the whole step.
 
 Lines of the first kind are written out as they are read: no `Line` has it.
 """
-
-INDEX = "index"
-"""Which output it is, from 0, in a line with a value for each."""
 
 _ONE_NUMBER = ("a", "logp", "reward", "objective")
 
@@ -112,12 +109,12 @@ def read_params(source: str) -> tuple[dict[str, float], str]:
     return params, "; ".join(rest)
 
 
-def read_lines(source: str, given: Mapping[str, Level], result: str, outputs: int = 1) -> Program:
+def read_lines(source: str, given: Mapping[str, Level], result: str, several: Several | None = None) -> Program:
     """Read the lines of a method.
 
     given: the names that it may read, and their levels.
     result: the name that it must assign; a single formula without a name assigns it.
-    outputs: how many outputs there are, where given names have a value for each: `o` is o1, o2, … in turn.
+    several: the outputs (or weights) where given names have a value for each: `o` is o1, o2, … in turn.
 
     Raises:
         FormulaError: a line is no line, a formula no formula, levels are mixed, `result` is not assigned.
@@ -128,7 +125,9 @@ def read_lines(source: str, given: Mapping[str, Level], result: str, outputs: in
         >>> [str(line) for line in program.lines]
         ['m_new = 0.9*m + g', 'w_new = w - 0.1*m_new']
         >>> given = {"o": "output", "o1": "sample", "o2": "sample"}
-        >>> [str(line) for line in read_lines("e = exp(o); objective = log(sum(e))", given, "objective", 2).lines]
+        >>> from glassgrad.formula.outputs import several_outputs
+        >>> program = read_lines("e = exp(o); objective = log(sum(e))", given, "objective", several_outputs(2))
+        >>> [str(line) for line in program.lines]
         ['e_1 = exp(o1)', 'e_2 = exp(o2)', 'sum_e = e_1 + e_2', 'objective = log(sum_e)']
     """
     lines = split_lines(source)
@@ -137,7 +136,7 @@ def read_lines(source: str, given: Mapping[str, Level], result: str, outputs: in
     states = _states(lines, given)
     rest = [line for line in lines if not re.match(_STATE, line)]
     halves = [_halves(line, result if i == len(rest) else None) for i, line in enumerate(rest, 1)]
-    reader = _Reader(dict(given), states, {name for name, _ in halves}, outputs)
+    reader = _Reader(dict(given), states, {name for name, _ in halves}, several or Several())
     for name, formula in halves:
         reader.assign(name, formula)
     missing = next((name for name in (*reader.states, result) if name not in reader.assigned), None)
@@ -158,7 +157,7 @@ def written_lines(source: str, given: Iterable[str], result: str) -> tuple[tuple
     states = _states(lines, {})
     rest = [line for line in lines if not re.match(_STATE, line)]
     halves = [_halves(line, result if i == len(rest) else None) for i, line in enumerate(rest, 1)]
-    reader = _Reader(dict.fromkeys(given, "sample"), states, {name for name, _ in halves}, 1)
+    reader = _Reader(dict.fromkeys(given, "sample"), states, {name for name, _ in halves}, Several())
     reader.more = (BELOW,)
     for name, formula in halves:
         reader.assign(name, formula)
@@ -199,17 +198,18 @@ def _halves(line: str, result: str | None) -> tuple[str, str]:
 class _Reader:
     """Reads line after line: which name is which by now, and at what level each stands."""
 
-    def __init__(self, given: dict[str, Level], states: dict[str, Tree], written: set[str], outputs: int) -> None:
+    def __init__(self, given: dict[str, Level], states: dict[str, Tree], written: set[str], several: Several) -> None:
         self.states = states
         self.taken = {*given, *states, *written}
         self.levels: dict[str, Level] = dict(given)
         self.latest = {name: name for name in (*given, *states)}
         self.assigned: set[str] = set()
         self.raw: list[tuple[str, Tree]] = []
-        each = {name: _of_each(name, outputs) for name, level in given.items() if level == "output"}
-        self.levels |= {part.name: "sample" for one in each.values() for part in one if isinstance(part, Symbol)}
-        self.outputs = Outputs(outputs, each, self.line)
-        self.more: tuple[str, ...] = (BELOW,) if each else ()
+        each = {name: several.each(name) for name, level in given.items() if level == "output"}
+        varying = (one for name, one in each.items() if name not in several.settled)
+        self.levels |= {part.name: "sample" for one in varying for part in one if isinstance(part, Symbol)}
+        self.outputs = Outputs(several.labels, each, self.line)
+        self.more: tuple[str, ...] = (BELOW,) if INDEX in each else ()
         self.families: dict[str, str] = {}
 
     def line(self, name: str, family: str, tree: Tree) -> Symbol:
@@ -223,10 +223,10 @@ class _Reader:
 
     def assign_each(self, name: str, tree: Tree) -> None:
         """A line with a value for each output, as that many lines: p_1, p_2, …"""
-        numbers = range(1, self.outputs.count + 1)
+        labels = self.outputs.labels
         again = (name + "_new" * i for i in range(MAX_LENGTH))
-        family = next(n for n in again if n not in self.outputs.each and not self.taken & {f"{n}_{k}" for k in numbers})
-        names = [f"{family}_{k}" for k in numbers]
+        family = next(n for n in again if n not in self.outputs.each and not self.taken & {f"{n}_{k}" for k in labels})
+        names = [f"{family}_{k}" for k in labels]
         self.raw += zip(names, self.outputs.at(self.inner(tree)), strict=True)
         self.taken |= {family, *names}
         self.families |= dict.fromkeys(names, family)
@@ -302,13 +302,6 @@ class _Reader:
         if any(self.levels[name] == "sample" for name in states):
             raise FormulaError("formula.state_per_sample", name=next(n for n in states if self.levels[n] == "sample"))
         return tuple(Line(name, tree, self.levels[name]) for name, tree in self.raw)
-
-
-def _of_each(name: str, outputs: int) -> Each:
-    """A given name for each output: o1, o2, …; 0, 1, …; p_1, p_2, …"""
-    if name == INDEX:
-        return tuple(Number(float(k)) for k in range(outputs))
-    return tuple(Symbol(f"{name}{k + 1}" if name == "o" else f"{name}_{k + 1}") for k in range(outputs))
 
 
 def _free(names: Iterable[str], taken: set[str]) -> str:

@@ -1,10 +1,13 @@
 """What differs between the outputs of a network, written out: `p = exp(o)` becomes p_1 = exp(o1), p_2 = exp(o2), ….
 
 `sum(p)`, `max(p)`, … go over the outputs then, and `below(p)` is for each output the sum over those before it. What
-remains are plain lines of a sample: derivatives, engines and equations know nothing of outputs.
+remains are plain lines of a sample: derivatives, engines and equations know nothing of outputs. The same is done for
+what differs between the weights of a network, where they are perturbed: `tried = w + noise_w` becomes tried_W1_1_x1 =
+W1_1_x1 + noise_W1_1_x1, ….
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from glassgrad.errors import FormulaError
 from glassgrad.formula.evaluate import is_aggregate
@@ -15,16 +18,60 @@ from glassgrad.formula.tree import Apply, Number, Symbol, Tree, chain, negative,
 Each = tuple[Tree, ...]
 """One formula for each output."""
 
+INDEX = "index"
+"""Which output it is, from 0, in a line with a value for each."""
+
+NOISE = "noise_w"
+"""A standard normal number for each weight of each sample."""
+
+
+@dataclass(frozen=True)
+class Several:
+    """What there are several of: outputs, or weights.
+
+    labels: how a line for one of them ends: p_1. given: the names that have a value for each without any line.
+    settled: those of them that are the same for all samples.
+    """
+
+    labels: tuple[str, ...] = ("1",)
+    given: Mapping[str, Each] = field(default_factory=dict)
+    settled: tuple[str, ...] = ()
+
+    def each(self, name: str) -> Each:
+        """A name's formula for each.
+
+        Example:
+            >>> several_outputs(2).each("o"), several_outputs(2).each("p")
+            ((Symbol(name='o1'), Symbol(name='o2')), (Symbol(name='p_1'), Symbol(name='p_2')))
+        """
+        return self.given.get(name) or tuple(Symbol(f"{name}_{label}") for label in self.labels)
+
+
+def several_outputs(count: int) -> Several:
+    """The outputs o1, o2, …, with their index."""
+    numbers = range(1, count + 1)
+    outputs = tuple(Symbol(f"o{k}") for k in numbers)
+    indices = tuple(Number(k - 1.0) for k in numbers)
+    return Several(tuple(map(str, numbers)), {"o": outputs, INDEX: indices})
+
+
+def several_weights(names: tuple[str, ...]) -> Several:
+    """The weights and biases w, each with a random number of its own."""
+    noise = tuple(Symbol(f"noise_{name}") for name in names)
+    return Several(names, {"w": tuple(map(Symbol, names)), NOISE: noise}, settled=("w",))
+
 
 class Outputs:
     """Knows which names have a value for each output, and makes lines of what is asked of all of them.
 
-    each: these names, with their formulas for each output.
+    labels: how lines for one output end. each: these names, with their formulas for each output.
     line: makes a new line of a sample, given what it is called, the family that it is one of, and its formula.
     """
 
-    def __init__(self, count: int, each: Mapping[str, Each], line: Callable[[str, str, Tree], Symbol]) -> None:
-        self.count, self.line = count, line
+    def __init__(
+        self, labels: tuple[str, ...], each: Mapping[str, Each], line: Callable[[str, str, Tree], Symbol]
+    ) -> None:
+        self.labels, self.count, self.line = labels, len(labels), line
         self.each = dict(each)
         self.known: dict[Tree, Tree] = {}
 

@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from glassgrad.experiment import Experiment
 from glassgrad.formula.functions import CONSTANTS
-from glassgrad.formula.lines import INDEX, Line, reads
+from glassgrad.formula.lines import Line, reads
+from glassgrad.formula.outputs import INDEX, NOISE
 from glassgrad.formula.text import show
 from glassgrad.formula.tree import Symbol, Tree, substitute, symbols
 from glassgrad.graph.flow import flowing
@@ -14,10 +15,10 @@ from glassgrad.graph.layers import Draft, layer_drafts, output_draft
 from glassgrad.graph.model import Edge, Graph, Node
 from glassgrad.graph.obstacle import obstacle
 from glassgrad.graph.slopes import arriving, numbers_of, reached, slope_texts
-from glassgrad.method import Method, method
+from glassgrad.method import TRIED, Method, method
 
 _ROLES = {"a": "answer", "reward": "reward", "objective": "objective", "logp": "logp"}
-_GIVEN = {"t": "label", "noise": "noise", "uniform": "noise", "step": "step"}
+_GIVEN = {"t": "label", "noise": "noise", "uniform": "noise", NOISE: "noise", "step": "step"}
 
 
 @lru_cache(maxsize=64)
@@ -36,12 +37,21 @@ def graph(experiment: Experiment) -> Graph:
     drafts = [*layer_drafts(of, experiment.dropout > 0), *output_draft(of)]
     lines = _line_drafts(of, {draft.node.name for draft in drafts})
     drafts += [*_given_drafts(of, lines), *lines, *_loss_drafts(of, lines)]
+    drafts = _perturbed_first(of, drafts) if of.tried else drafts
     output = _output(of)
     edges = flowing(tuple(_edges(of, drafts, output)), {d.node.name for d in drafts if d.node.kind == "parameter"})
     nodes = slope_texts(of, tuple(draft.node for draft in drafts), edges)
     through = {node.symbol for node in nodes if node.kind == "line" and node.derivative}
     at = next(iter(reached(of)), of.outputs[0])
     return Graph(_hanging(nodes, edges, output), edges, output, arriving(of, through), of.output_names[at])
+
+
+def _perturbed_first(of: Method, drafts: list[Draft]) -> list[Draft]:
+    """Where weights are perturbed, what is tried comes before the first sum, and all that it reads before that."""
+    before = reads(_lines(of), TRIED)
+    first = [draft for draft in drafts if draft.node.kind == "parameter" or draft.node.symbol in {"x", *before}]
+    given = [draft for draft in first if draft.node.kind != "line"]
+    return [*given, *(d for d in first if d not in given), *(d for d in drafts if d not in first)]
 
 
 def _output(of: Method) -> str:
@@ -82,10 +92,11 @@ def _free(name: str, taken: set[str]) -> str:
 def _given_drafts(of: Method, lines: list[Draft]) -> list[Draft]:
     """What the lines read and nothing computes: the label, chance, states from the step before."""
     own = ("o", *of.outputs, *([INDEX] if len(of.outputs) > 1 else ()), *(draft.node.symbol for draft in lines))
+    own += ("w",) if of.tried else ()
     known = {*own, *of.task.names, *of.numbers, *CONSTANTS}
     wanted = dict.fromkeys(name for draft in lines for name in symbols(draft.tree or Symbol("t")))
     return [
-        Draft(Node(name, name, "input", _GIVEN.get(name, "state"), numbers=(name,)))
+        Draft(Node(name, name, "input", _GIVEN.get(name, "state"), numbers=() if name == NOISE else (name,)))
         for name in wanted
         if name not in known
     ]
@@ -109,6 +120,7 @@ def _edges(of: Method, drafts: list[Draft], output: str) -> Iterable[Edge]:
     """One edge for each node that another one reads, however many of its numbers it reads."""
     own = {draft.node.symbol: draft.node.name for draft in drafts if draft.node.kind in ("line", "input")}
     inputs = {name: "x" for draft in drafts if draft.node.name == "x" for name in draft.node.numbers}
+    weights = tuple(draft.node.name for draft in drafts if draft.node.kind == "parameter") if of.tried else ()
     for draft in drafts:
         network = draft.node.layer is not None
         outputs = dict.fromkeys(("o", *of.outputs), output)
@@ -117,6 +129,9 @@ def _edges(of: Method, drafts: list[Draft], output: str) -> Iterable[Edge]:
             yield from (Edge(source, draft.node.name, why is None, why) for source, why in draft.reads)
         elif draft.tree is not None:
             yield from _tree_edges(draft.node.name, draft.tree, home)
+            if "w" in symbols(draft.tree):
+                why = obstacle(draft.tree, "w")
+                yield from (Edge(name, draft.node.name, why is None, why) for name in weights)
 
 
 def _tree_edges(target: str, tree: Tree, home: dict[str, str]) -> Iterable[Edge]:

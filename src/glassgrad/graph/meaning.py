@@ -16,7 +16,9 @@ def meaning(graph: Graph) -> Text:
         'The reward hangs in the air: t'
     """
     if not graph.arrives:
-        return text("graph.meaning.nothing")
+        learned = {node.name for node in graph.nodes if node.kind == "parameter"}
+        perturbed = any(edge.travels and edge.source in learned for edge in graph.edges)
+        return text("graph.meaning.perturbed" if perturbed else "graph.meaning.nothing")
     arrives = Text("", "")
     if len(graph.arrives) <= LONGEST:
         arrives = text("graph.meaning.arrives", slope=f"d{graph.at}", formula=graph.arrives)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from glassgrad.errors import FormulaError
 from glassgrad.formula.derivative import derivative
+from glassgrad.formula.outputs import NOISE
 from glassgrad.formula.simplify import ZERO, multiply
 from glassgrad.formula.text import show
 from glassgrad.formula.tree import Symbol, Tree, substitute
@@ -88,11 +89,23 @@ def _learned(of: Method, node: Node, masked: bool) -> str:
 
 def _parameter(of: Method, node: Node) -> str:
     layer = node.layer or 1
+    share = ZERO if of.regulariser is None else derivative(of.regulariser.tree, "w")
+    if of.tried:
+        cost = share if node.role == "weights" else ZERO
+        return f"{_perturbed(of)}{_plus(show(substitute(cost, {'w': Symbol(node.symbol)})))}"
     if node.role == "biases":
         return f"mean(dz{layer})"
     below = "x" if layer == 1 else f"a{layer - 1}"
-    share = ZERO if of.regulariser is None else derivative(of.regulariser.tree, "w")
     return f"mean(dz{layer}·{below}ᵀ){_plus(show(substitute(share, {'w': Symbol(node.symbol)})))}"
+
+
+def _perturbed(of: Method) -> str:
+    """The chain rule's own line for any of the weights that are perturbed."""
+    weight = next(iter(of.tried))
+    tree = next((line.tree for line in of.backward if line.name == f"d{weight}"), ZERO)
+    ends = {name: family for name, family in of.program.families.items() if name.endswith(f"_{weight}")}
+    ends |= {weight: "w", f"noise_{weight}": NOISE} | {f"d{name}": f"d{family}" for name, family in ends.items()}
+    return show(substitute(tree, {name: Symbol(family) for name, family in ends.items()}))
 
 
 def _plus(text: str) -> str:
@@ -112,7 +125,7 @@ def arriving(of: Method, through: Collection[str]) -> str:
         >>> arriving(method(shipped("add")), through=())
         '2*(z2 - t)'
     """
-    if not of.backward:
+    if not of.backward or of.tried:
         return ""
     if len(of.outputs) > 1:
         return _line(of, next(iter(reached(of)), of.outputs[0]))

@@ -42,6 +42,7 @@ def legend(run: Watch) -> tuple[Entry, ...]:
 
 def _entries(run: Watch, step: Step) -> Iterator[Entry]:
     yield from _data(run, step)
+    yield from _perturbed(run, step)
     yield from _network(run, step)
     yield from _lines(run, step)
     yield from _gradients(run, step)
@@ -141,8 +142,20 @@ def _lines(run: Watch, step: Step) -> Iterator[Entry]:
         if line.name in _LINES and line.name in step.by_name:
             pytorch = f"{line.name} = {step.equation(line.name).symbolic}" if line.name != "logp" else _LINES["logp"]
             shape = (n, 1) if line.level == "sample" else (1,)
-            yield _entry(line.name, line.name, pytorch, shape, step.at(values[line.name]))
+            key = "logp_tried" if line.name == "logp" and run.of.tried else line.name
+            yield _entry(line.name, key, pytorch, shape, step.at(values[line.name]))
     yield _entry("L", "L", "loss = …mean()", (1,), values["L"])
+
+
+def _perturbed(run: Watch, step: Step) -> Iterator[Entry]:
+    """Where weights are perturbed: their noise, and what is tried in their place."""
+    tried, values, n = run.of.tried, step.evaluated.values, len(step.moment.inputs)
+    if not tried:
+        return
+    noise = [step.at(values[f"noise_{weight}"]) for weight in tried]
+    yield _entry("noise_W1_1_x1 …", "noise_w", "torch.randn(…)", (n, len(tried)), noise)
+    used = [step.at(values[name]) for name in tried.values()]
+    yield _entry("tried_W1_1_x1 …", "tried", "tried = (w + sigma*noise_w).detach()", (n, len(tried)), used)
 
 
 def _gradients(run: Watch, step: Step) -> Iterator[Entry]:

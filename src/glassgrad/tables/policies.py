@@ -1,7 +1,9 @@
 """Policies: how the network's output o becomes an answer a; with several outputs these are o1, o2, ….
 
 `noise` is a standard normal number, `uniform` one between 0 and 1, drawn afresh for each sample of each step.
-An answer is judged on `noise = 0`, `uniform = 0.5`.
+A line `tried = …` perturbs the weights and biases instead: in it `w` is each of them in turn, and `noise_w` a standard
+normal number for each of them in each sample.
+An answer is judged on `noise = 0`, `noise_w = 0`, `uniform = 0.5`.
 """
 
 from glassgrad.locale import Text
@@ -39,8 +41,15 @@ POLICIES = table(
         Text("gaussian around o1 whose sigma is learned too: exp(o2) + least, so that it never vanishes",
              "在 o1 附近试一个回答，sigma 也是学来的：exp(o2) + least，因此不会变成 0"),
         "Williams 1992, section 6", {"least": 0.01}, Callable("distributions.Normal"), bounds={"least": (0.0, 1e9)}),
+    Row("evolution",
+        "tried = stop(w + sigma*noise_w); a = o; "
+        "logp = sum(-(tried - w)**2/(2*sigma**2) - log(sigma) - 0.5*log(2*pi))",
+        Text("each answer is given by weights of its own, tried out around w; only their log-probability knows w",
+             "每个回答用自己的一组权重，在 w 附近随机取；只有这组权重的对数概率里有 w"),
+        "Salimans et al. 2017", {"sigma": 0.02}, Callable("distributions.Normal", {"scale": "sigma"}), bounds=_SIGMA),
 )  # fmt: skip
-"""By name: output, pathwise, gaussian, bernoulli; for several outputs categorical, gaussian_first, gaussian_learned.
+"""By name: output, pathwise, gaussian, bernoulli; for several outputs categorical, gaussian_first, gaussian_learned;
+evolution.
 
 Lines that assign `a`, and `logp` where it is sampled.
 """

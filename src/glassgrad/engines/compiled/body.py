@@ -7,7 +7,8 @@
 
 n: samples, filled up to whole vectors; real: without the filling. stride: length of a row of X, KEEP and OLD. group:
 how many samples answer the same question. OLD: the value of each old(…), a row each, which `collect` writes. P, G:
-learned numbers and their gradient, each in its place. M: the optimizer's states, a row each. ST: the objective's
+learned numbers and their gradient, each in its place. NOISE: a row for the answer, then, where weights are perturbed,
+one for each of them. M: the optimizer's states, a row each. ST: the objective's
 states, then the mean reward. C: each sample's weight, 0 for the filling. H, HO: constants of the step. OUT: loss; mean
 and largest error and, if units is not 0, how many units stay 0.
 
@@ -67,6 +68,7 @@ class Body:
         self.olds = tuple(self.of.olds.values())
         self.old_levels = {line.name: line.level for line in self.of.collected}
         self.reads = {name for line in self.of.program.lines for name in symbols(line.tree)}
+        self.by_chance = bool(self.reads & {"noise", "uniform"} or self.of.tried or experiment.dropout)
         self.module = ir.Module()
         self.shelves: list[str] = []
 
@@ -90,9 +92,12 @@ class Body:
         found = {name: code.load(code["X"], _row(code, i, q), width) for i, name in enumerate(self.of.task.names)} | {
             "t": code.load(code["T"], q, width)
         }
+        moved = [f"noise_{name}" for name in self.of.tried]
         if not chance:
+            found |= {name: code.number(0, 1) for name in moved}
             return found | {"noise": code.number(0, 1), "uniform": code.number(0.5, 1)}
         found |= {name: code.load(code[name.upper()], q, width) for name in ("noise", "uniform")}
+        found |= {name: code.load(code["NOISE"], _row(code, i, q), width) for i, name in enumerate(moved, 1)}
         found |= {
             name: code.load(code["OLD"], _row(code, i, q), width)
             for i, name in enumerate(self.olds)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassgrad.draws import Purpose, philox_key
+from glassgrad.draws import philox_key
 from glassgrad.engines.compiled.layout import table
 from glassgrad.engines.compiled.plan import Plan, group_memory, memory, plan
-from glassgrad.engines.compiled.training import COLUMNS, KEYS
+from glassgrad.engines.compiled.training import COLUMNS, KEYS, PURPOSES
 from glassgrad.experiment import Experiment
 from glassgrad.method import method
 from glassgrad.runs import CURVES, Runs
@@ -23,12 +23,11 @@ BLOCK_SECONDS = 0.05  # about how long a block of runs should take: progress and
 
 
 def keys(of: Plan, seeds: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """The Philox keys of each run: noise, uniform numbers, dropout, minibatch, two words each."""
+    """The Philox keys of each run, two words for each purpose."""
     experiment = of.experiment
-    if not (of.kernel.body.reads & {"noise", "uniform"} or experiment.dropout or experiment.batch):
+    if not (of.kernel.body.by_chance or experiment.batch):
         return np.zeros((len(seeds), KEYS), np.uint32)
-    purposes: tuple[Purpose, ...] = ("noise", "uniform", "dropout", "minibatch")
-    words = [[word for purpose in purposes for word in philox_key(int(seed), purpose)] for seed in seeds]
+    words = [[word for purpose in PURPOSES for word in philox_key(int(seed), purpose)] for seed in seeds]
     return np.array(words, np.uint32).reshape(len(seeds), KEYS)
 
 

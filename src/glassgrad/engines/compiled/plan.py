@@ -71,7 +71,8 @@ def plan(experiment: Experiment, distinct: bool | None = None) -> Plan:
     """
     of = method(experiment)
     drawn = _questions(of.task, experiment)
-    random = any(name in symbols(line.tree) for line in of.program.lines for name in ("noise", "uniform"))
+    chance = any(name in symbols(line.tree) for line in of.program.lines for name in ("noise", "uniform"))
+    random = chance or bool(of.tried)
     once = experiment.group == 1 and not (experiment.fresh or experiment.batch or experiment.dropout)
     same = drawn.drawn and once and not random
     if distinct and not same:
@@ -120,11 +121,11 @@ def memory(of: Plan) -> dict[str, NDArray[Any]]:
         "chosen": np.zeros(room, np.uint32),
         "ROOM": np.zeros(body.room(max(room, numbers["evaluated"])), kind),
     }
-    units = sum(body.net.sizes[1:-1])
+    units, moved = sum(body.net.sizes[1:-1]), len(body.of.tried)
     shapes = {
         "X": (len(of.arrays["DX"]), room), "T": (room,), "C": (room,), "P": (slots,), "G": (slots,),
-        "M": (states, slots), "ST": (len(of.arrays["program"]),), "NOISE": (filled,), "UNIFORM": (filled,),
-        "KEEP": (units * room + filled,), "OLD": (len(body.olds), room), "OUT": (3,),
+        "M": (states, slots), "ST": (len(of.arrays["program"]),), "NOISE": (moved * room + filled,),
+        "UNIFORM": (filled,), "KEEP": (units * room + filled,), "OLD": (len(body.olds), room), "OUT": (3,),
     }  # fmt: skip
     return found | {name: np.zeros(shape, kind) for name, shape in shapes.items()}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from glassgrad.draws import Purpose
 from glassgrad.engines.compiled.arithmetic import smaller
 from glassgrad.engines.compiled.body import Body
 from glassgrad.engines.compiled.denormals import flushing
@@ -18,8 +19,9 @@ from glassgrad.engines.compiled.vector import INDEX, Code, Vector
 from glassgrad.engines.compiled.words import Cell, Word, Words, leave, loop, repeat, word
 from glassgrad.task import Task
 
-NOISE, UNIFORM, DROPOUT, MINIBATCH = range(4)  # places of the keys, two words each
-KEYS = 8
+PURPOSES: tuple[Purpose, ...] = ("noise", "uniform", "dropout", "minibatch", "weights")
+NOISE, UNIFORM, DROPOUT, MINIBATCH, WEIGHTS = range(5)  # places of the keys, two words each
+KEYS = 2 * len(PURPOSES)
 COLUMNS = 6  # of a run's row: mean and largest error, solved at, diverged at, dead units, steps done
 
 
@@ -222,7 +224,7 @@ class Training:
         code.close(real.ir)
 
     def chance(self) -> None:
-        """chance(TABLE, step, count): noise, uniform numbers and dropout of a step."""
+        """chance(TABLE, step, count): noise, uniform numbers, dropout, and noise of the weights, of a step."""
         code, table = self.function("chance", "step", "count")
         step, keys, lanes = Word(code, code["step"]), table.of("key", 32), self.form.lanes
         for name, purpose in (("noise", NOISE), ("uniform", UNIFORM)):
@@ -234,7 +236,17 @@ class Training:
                     code.store(table.address(name.upper()), q.ir, drawn)
         if self.experiment.dropout:
             self.dropout(code, table, step, keys)
+        if self.body.of.tried:
+            self.perturb(code, table, step, keys)
         code.close()
+
+    def perturb(self, code: Code, table: Table, step: Word, keys: Words) -> None:
+        """A normal number for each weight of each sample, in the rows after that of the answers' noise."""
+        room, philox = table.number("room"), Philox(code, keys, WEIGHTS)
+        count, lanes = Word(code, code["count"]), self.form.lanes
+        with loop(code, len(self.body.of.tried)) as weight, loop(code, count, step=lanes) as q:
+            drawn = normal(code, *philox.words((step, q, 0, weight)))
+            code.store(table.address("NOISE"), (room * (weight + 1) + q).ir, drawn)
 
     def dropout(self, code: Code, table: Table, step: Word, keys: Words) -> None:
         least, keep, room = table.number("dropped"), code.load(table.address("keep"), 0, 1), table.number("room")
@@ -351,7 +363,7 @@ class Training:
     def collected(self, code: Code, table: Table, now: Word) -> Word:
         """Questions and chance of a step; how many samples there are."""
         count = self.questions(code, table, now)
-        if self.body.reads & {"noise", "uniform"} or self.experiment.dropout:
+        if self.body.by_chance:
             code.call("chance", code["TABLE"], now.ir, count.ir)
         return count
 

@@ -31,6 +31,8 @@ class WideBody(Body):
         self.width = self.form.lanes
         if self.net.parts > 1:
             raise Unsupported("apart")
+        if self.of.tried:
+            raise Unsupported("tried")
         sizes = self.net.sizes
         self.bases = [sum(sizes[k] * (sizes[k - 1] + 1) + len(self.net.learned_in(k)) for k in range(1, layer))
                       for layer in range(len(sizes) + 1)]  # fmt: skip

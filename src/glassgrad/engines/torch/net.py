@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -79,20 +81,30 @@ class Net(nn.Module):
         """The numbers that a layer's activation learns, by the names of its formula."""
         return {name: self.learned[f"{name}{layer}"] for name in self.network.learned_in(layer)}
 
-    def forward(self, x: Tensor, mask: Mapping[int, Tensor], seen: Seen | None = None) -> Tensor:
-        """The outputs for inputs of shape (n, inputs), of shape (n, outputs); `seen` receives every z and a."""
-        o, parts = self.in_parts(x, mask)
+    def forward(
+        self, x: Tensor, mask: Mapping[int, Tensor], seen: Seen | None = None, tried: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """The outputs for inputs of shape (n, inputs), of shape (n, outputs); `seen` receives every z and a.
+
+        tried: what each sample has in place of W1, b1, …, of shape (n, units, inputs), (n, units).
+        """
+        o, parts = self.in_parts(x, mask, tried)
         if seen is not None:
             seen.update({name: torch.cat([part[name] for part in parts], dim=1) for name in parts[0]})
         return o
 
-    def in_parts(self, x: Tensor, mask: Mapping[int, Tensor]) -> tuple[Tensor, list[Seen]]:
+    def in_parts(
+        self, x: Tensor, mask: Mapping[int, Tensor], tried: Mapping[str, Tensor] | None = None
+    ) -> tuple[Tensor, list[Seen]]:
         """The outputs, and every z and a of each stack by itself, as autograd knows them."""
         seen: list[Seen] = [{} for _ in self.stacks]
-        found = [self.through(stack, i, x, mask, seen[i]) for i, stack in enumerate(self.stacks)]
+        stacks = [_layers(stack, tried) for stack in self.stacks]
+        found = [self.through(stack, i, x, mask, seen[i]) for i, stack in enumerate(stacks)]
         return found[0] if len(found) == 1 else torch.cat(found, dim=1), seen
 
-    def through(self, stack: list[nn.Linear], part: int, x: Tensor, mask: Mapping[int, Tensor], seen: Seen) -> Tensor:
+    def through(
+        self, stack: list[Callable[[Tensor], Tensor]], part: int, x: Tensor, mask: Mapping[int, Tensor], seen: Seen
+    ) -> Tensor:
         """The same for one stack."""
         value, last = x, len(stack)
         for layer, linear in enumerate(stack, 1):
@@ -104,6 +116,15 @@ class Net(nn.Module):
                     value = value * mask[layer][:, _slice(self.network.rows(layer, part))]
                 seen[f"a{layer}"] = value
         return value if self.output is None else self.output(value)
+
+    def numbers(self) -> dict[str, Tensor]:
+        """Each weight and bias of a network that is not apart by its own name, as autograd knows it."""
+        flat = {piece.array: piece.parameter.reshape(-1).unbind(0) for piece in self.pieces()}
+        shapes = self.network.shapes()
+        return {
+            name: flat[array][int(np.ravel_multi_index(place, shapes[array])) if place else 0]
+            for name, array, place in self.network.parameters()
+        }
 
     def pieces(self) -> list[Piece]:
         """W1, b1, W2, …, of every stack."""
@@ -123,6 +144,18 @@ class Net(nn.Module):
 
 
 _ALL = slice(None)
+
+
+def _layers(stack: list[nn.Linear], tried: Mapping[str, Tensor] | None) -> list[Callable[[Tensor], Tensor]]:
+    """The layers as functions; with perturbed weights each sample has its own."""
+    if tried is None:
+        return list(stack)
+    return [partial(_each_by_its_own, tried[f"W{layer}"], tried[f"b{layer}"]) for layer in range(1, len(stack) + 1)]
+
+
+def _each_by_its_own(weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
+    """z = W·x + b for weights (n, units, inputs) and biases (n, units) that differ between samples."""
+    return (weight @ x.unsqueeze(2)).squeeze(2) + bias
 
 
 def _slice(rows: range) -> slice:

@@ -9,17 +9,21 @@ import torch
 from torch import Tensor
 
 from glassgrad.draws import Floats
-from glassgrad.engines.torch.net import resolve
+from glassgrad.engines.torch.net import Net, resolve
 from glassgrad.formula.backends import NumPy
 from glassgrad.formula.evaluate import evaluate, evaluate_torch
 from glassgrad.formula.lines import Line
 from glassgrad.formula.tree import symbols
 from glassgrad.method import Method
+from glassgrad.steps import perturbing
 
 
 @dataclass
 class Batch:
-    """What one step sees: tensors for PyTorch, and the same numbers in doubles for what is only observed."""
+    """What one step sees: tensors for PyTorch, and the same numbers in doubles for what is only observed.
+
+    weight_noise, perturbed: a number for each weight of each sample, and what follows from it before the output.
+    """
 
     x: Tensor
     t: Tensor
@@ -29,6 +33,8 @@ class Batch:
     uniform: Floats | None = None
     mask: Mapping[int, Tensor] = field(default_factory=dict)
     old: "Old | None" = None
+    weight_noise: Floats | None = None
+    perturbed: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,30 @@ class Objective:
 
     def __init__(self, of: Method, dtype: torch.dtype, group: int = 1) -> None:
         self.of, self.dtype, self.group = of, dtype, group
-        self.lines = of.later(of.program.lines)
+        self.before = perturbing(of)
+        self.lines = tuple(line for line in of.later(of.program.lines) if line not in self.before)
         row = of.pieces["objective"]
         plain = row.torch is not None and "reward" not in of.pieces and of.network.outputs == 1
         self.criterion = resolve(row.torch)(**row.torch.arguments(row.numbers)) if plain and row.torch else None
         self.weights = of.regulariser
+
+    def perturb(self, net: Net, batch: Batch, step: int) -> Mapping[str, Tensor] | None:
+        """What each sample tries in place of W1, b1, …; `batch` keeps every number on the way, by its name."""
+        if batch.weight_noise is None:
+            return None
+        drawn = torch.tensor(batch.weight_noise, dtype=self.dtype).split(1, dim=1)
+        values: dict[str, Any] = {**self.of.numbers, **net.numbers(), "step": float(step)}
+        values |= {f"noise_{name}": column for name, column in zip(self.of.tried, drawn, strict=True)}
+        for line in self.before:
+            values[line.name] = evaluate_torch(line.tree, values, self.dtype, self.group)
+        batch.perturbed = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+        columns: dict[str, list[Tensor]] = {name: [] for name in self.of.network.shapes()}
+        for name, array, _ in self.of.network.parameters():
+            columns[array].append(values[self.of.tried[name]])
+        return {
+            array: torch.cat(columns[array], dim=1).reshape(-1, *shape)
+            for array, shape in self.of.network.shapes().items()
+        }
 
     def loss(
         self,
@@ -131,6 +156,7 @@ class Objective:
             "t": batch.t,
             "step": float(step),
             **{name: batch.x[:, i : i + 1] for i, name in enumerate(named_inputs(batch.inputs))},
+            **batch.perturbed,
         }
         for name, drawn in (("noise", batch.noise), ("uniform", batch.uniform)):
             if drawn is not None:

@@ -28,7 +28,7 @@ from glassgrad.formula.backends import NumPy
 from glassgrad.formula.evaluate import culprit, evaluate
 from glassgrad.initial import initial_parameters
 from glassgrad.method import method
-from glassgrad.record import Record, masks
+from glassgrad.record import Record, masks, perturbation
 
 Progress = Callable[[int, int], None]
 
@@ -67,7 +67,7 @@ class _Run:
         first = {name: float(evaluate(tree, {})) for name, tree in self.of.optimizer_program.states.items()}
         self.recorder = Recorder(experiment, self.pieces, self.of.network.shapes(), first, every)
         self.weights: list[Tensor] = [p.parameter for p in self.pieces if p.array.startswith("W")]
-        fixed = not experiment.fresh and experiment.batch is None and not experiment.dropout
+        fixed = not (experiment.fresh or experiment.batch or experiment.dropout or self.of.tried)
         self.fixed = self.batch_at(1) if fixed and self.data.noise is None and self.data.uniform is None else None
 
     def batch_at(self, step: int) -> Batch:
@@ -87,6 +87,7 @@ class _Run:
             None if data.noise is None else data.noise[step - 1, :n],
             None if data.uniform is None else data.uniform[step - 1, :n],
             {layer: torch.tensor(mask, dtype=self.dtype) for layer, mask in masks(experiment, step, n).items()},
+            weight_noise=perturbation(experiment, self.of, step, n),
         )
 
     def run(self, progress: Progress | None) -> Record:
@@ -132,7 +133,7 @@ class _Run:
         """One step: forward, backward, update; False if the loss is not finite (nothing is updated then)."""
         batch = self.fixed or self.batch_at(step)
         seen: dict[str, Any] = {}
-        o = self.net(batch.x, batch.mask)
+        o = self.net(batch.x, batch.mask, tried=self.objective.perturb(self.net, batch, step))
         if self.of.olds:
             if self.experiment.collects(step) == step:
                 self.collected = [*self.collected[-1:], self.objective.collect(o, batch, step, self.states)]
@@ -171,7 +172,7 @@ class _Run:
         batch = self.fixed or self.batch_at(step)
         with torch.no_grad():
             seen: dict[str, Tensor] = {}
-            o = self.net(batch.x, batch.mask, seen)
+            o = self.net(batch.x, batch.mask, seen, self.objective.perturb(self.net, batch, step))
         for name, value in seen.items():
             if not bool(torch.isfinite(value).all()):
                 return f"overflow in {name}"
@@ -184,6 +185,7 @@ class _Run:
             "step": float(step),
             "noise": batch.noise,
             "uniform": batch.uniform,
+            **{name: doubles(value) for name, value in batch.perturbed.items()},
         }
         if (old := self.old(step)) is not None:
             values |= {name: doubles(value) for name, value in old.values.items()}
