@@ -16,8 +16,8 @@ NUMBERS = [name for name in METHODS if name != "add-categorical"]
 BY_CONSTRUCTION = {"add-grpo": ("L",)}
 """What cannot be seen: advantages of a group add up to 0, and so does the loss while no ratio is far off 1."""
 
-LEAST = 187
-"""Of 200 runs so many are solved: fewer come once in 10,000 times if 98 % of all runs are."""
+LEAST = dict.fromkeys(NUMBERS, 187) | {"add-evolution": 146}
+"""Of 200 runs so many are solved: fewer come once in 10,000 times if 98 % (of evolution strategies 84 %) of all are."""
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -40,7 +40,7 @@ def test_both_engines_agree(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_method_learns(name: str) -> None:
-    assert train_many(shipped(name), range(1000, 1200)).solved.sum() >= LEAST
+    assert train_many(shipped(name), range(1000, 1200)).solved.sum() >= LEAST[name]
 
 
 @pytest.mark.slow

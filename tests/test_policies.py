@@ -9,6 +9,7 @@ import torch
 from glassgrad.formula import Program, evaluate, parse, read_lines
 from glassgrad.formula.adjoint import adjoints
 from glassgrad.formula.lines import Level
+from glassgrad.formula.outputs import several_weights
 from glassgrad.tables.policies import POLICIES
 from glassgrad.tables.row import Row, find
 from tied import Floats, Tied, check, plants, pytorch
@@ -25,7 +26,9 @@ def policy(asked: str) -> Row:
 
 def program(row: Row) -> Program:
     given: dict[str, Level] = dict.fromkeys(("o", "o1", "o2", "noise", "uniform"), "sample")
-    return read_lines(row.formula, {**given, **dict.fromkeys(row.numbers, "step")}, "a")
+    weights = several_weights(("u", "v"))
+    each: dict[str, Level] = dict.fromkeys(weights.given if "noise_w" in row.formula else (), "output")
+    return read_lines(row.formula, {**given, **each, **dict.fromkeys(row.numbers, "step")}, "a", weights)
 
 
 def line(row: Row, name: str, by: str, inputs: dict[str, Floats]) -> Tied:
@@ -62,6 +65,18 @@ def deviation(row: Row) -> Tied:
     return dataclasses.replace(line(row, "sigma", "o2", {"o2": GRID}), reference=lambda at: at["o2"].exp() + least)
 
 
+def evolution(row: Row) -> Tied:
+    """log p of two weights that were tried: the sum of two normal distributions around them."""
+
+    def logp(at: dict[str, torch.Tensor]) -> torch.Tensor:
+        made = (pytorch(row, loc=at[w]).log_prob(at[f"tried_{w}"]) for w in ("u", "v"))  # type: ignore[attr-defined]
+        return sum(made, torch.zeros(()))
+
+    u, v, gap = (side.ravel() for side in np.meshgrid([-1.0, 0.3, 18.0], [0.5, 2.0], GRID))
+    inputs = {"u": u, "v": v, "tried_u": u + gap, "tried_v": v - 0.7 * gap}
+    return dataclasses.replace(line(row, "logp", "u", inputs), reference=logp)
+
+
 def bernoulli(row: Row) -> Tied:
     """log p(a) of a choice of 1 with probability o."""
 
@@ -95,6 +110,8 @@ TIED = {
         gaussian(policy("gaussian(sigma=3)")),
         gaussian(policy("gaussian_first"), "o1"),
         bernoulli(policy("bernoulli")),
+        evolution(policy("evolution")),
+        evolution(policy("evolution(sigma=0.5)")),
         gaussian_learned(policy("gaussian_learned")),
         deviation(policy("gaussian_learned(least=0.5)")),
     )

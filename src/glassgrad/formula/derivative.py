@@ -32,7 +32,7 @@ def derivative(tree: Tree, name: str) -> Tree:
         case Symbol(own):
             return ONE if own == name else ZERO
         case Apply("+", terms):
-            return add(derivative(term, name) for term in terms)
+            return add(derivative(term, name) for term in terms if name in symbols(term))
         case Apply("*", factors):
             return add(_product_rule(factors, name))
         case Apply("where", (condition, then, otherwise)):

@@ -34,7 +34,7 @@ class Batch:
     mask: Mapping[int, Tensor] = field(default_factory=dict)
     old: "Old | None" = None
     weight_noise: Floats | None = None
-    perturbed: Mapping[str, Tensor] = field(default_factory=dict)
+    perturbed: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Objective:
         values |= {f"noise_{name}": column for name, column in zip(self.of.tried, drawn, strict=True)}
         for line in self.before:
             values[line.name] = evaluate_torch(line.tree, values, self.dtype, self.group)
-        batch.perturbed = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+        batch.perturbed = {name: value for name, value in values.items() if name not in self.of.numbers}
         columns: dict[str, list[Tensor]] = {name: [] for name in self.of.network.shapes()}
         for name, array, _ in self.of.network.parameters():
             columns[array].append(values[self.of.tried[name]])
