@@ -32,7 +32,7 @@ def test_the_lines_are_written_out_for_each_weight() -> None:
     lines = {quantity.name: str(quantity.line) for quantity in quantities(LINEAR)}
     assert lines["tried_b1_1"] == "tried_b1_1 = stop(b1_1 + sigma*noise_b1_1)"
     assert lines["z1"] == "z1 = tried_W1_1_x1*x1 + tried_W1_1_x2*x2 + tried_b1_1"
-    assert lines["dW1_1_x2"] == "dW1_1_x2 = mean(dlogp*(tried_W1_1_x2 - W1_1_x2)/sigma**2)"
+    assert lines["dW1_1_x2"] == "dW1_1_x2 = mean(dlogp_w_W1_1_x2*(tried_W1_1_x2 - W1_1_x2)/sigma**2)"
     assert not {"dz1", "dW1_1_x1_new"} & set(lines), "nothing comes back through the network"
 
 
@@ -136,8 +136,8 @@ def test_what_is_drawn_of_it_says_how_it_learns() -> None:
     assert [(edge.source, edge.why) for edge in found.into("tried")] == [
         ("noise_w", "stop"), ("W1", "stop"), ("b1", "stop"),
     ]  # fmt: skip
-    assert {edge.source for edge in found.into("logp") if edge.travels} == {"W1", "b1"}
-    assert found.node("W1").derivative == "mean(dlogp*(tried - w)/sigma**2)"
+    assert {edge.source for edge in found.into("logp_w") if edge.travels} == {"W1", "b1"}
+    assert found.node("W1").derivative == "mean(dlogp_w*(tried - w)/sigma**2)"
     assert "likelier" in meaning(found).en
 
 

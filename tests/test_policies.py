@@ -66,15 +66,14 @@ def deviation(row: Row) -> Tied:
 
 
 def evolution(row: Row) -> Tied:
-    """log p of two weights that were tried: the sum of two normal distributions around them."""
+    """log p of a weight that was tried: a normal distribution around it."""
 
     def logp(at: dict[str, torch.Tensor]) -> torch.Tensor:
-        made = (pytorch(row, loc=at[w]).log_prob(at[f"tried_{w}"]) for w in ("u", "v"))  # type: ignore[attr-defined]
-        return sum(made, torch.zeros(()))
+        made: torch.Tensor = pytorch(row, loc=at["u"]).log_prob(at["tried_u"])  # type: ignore[attr-defined]
+        return made
 
-    u, v, gap = (side.ravel() for side in np.meshgrid([-1.0, 0.3, 18.0], [0.5, 2.0], GRID))
-    inputs = {"u": u, "v": v, "tried_u": u + gap, "tried_v": v - 0.7 * gap}
-    return dataclasses.replace(line(row, "logp", "u", inputs), reference=logp)
+    u, gap = (side.ravel() for side in np.meshgrid([-1.0, 0.3, 18.0], GRID))
+    return dataclasses.replace(line(row, "logp_w_u", "u", {"u": u, "tried_u": u + gap}), reference=logp)
 
 
 def bernoulli(row: Row) -> Tied:

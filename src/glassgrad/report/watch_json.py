@@ -168,6 +168,7 @@ def _sample(run: Watch, step: int) -> dict[str, Any]:
         "inputs": moment.inputs[place].tolist(),
         "truth": float(moment.truth[place]),
         **{name: float(values[place]) for name, values in drawn.items() if values is not None},
+        **{name: shown.at(shown.evaluated.values[name]) for name in map("noise_{}".format, run.of.tried)},
         **{name: shown.at(shown.evaluated.values[name]) for name in run.of.olds.values()},
         **({"collected": run.experiment.collects(step)} if run.of.olds else {}),
     }

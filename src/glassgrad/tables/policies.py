@@ -43,7 +43,7 @@ POLICIES = table(
         "Williams 1992, section 6", {"least": 0.01}, Callable("distributions.Normal"), bounds={"least": (0.0, 1e9)}),
     Row("evolution",
         "tried = stop(w + sigma*noise_w); a = o; "
-        "logp = sum(-(tried - w)**2/(2*sigma**2) - log(sigma) - 0.5*log(2*pi))",
+        "logp_w = -(tried - w)**2/(2*sigma**2) - log(sigma) - 0.5*log(2*pi); logp = sum(logp_w)",
         Text("each answer is given by weights of its own, tried out around w; only their log-probability knows w",
              "每个回答用自己的一组权重，在 w 附近随机取；只有这组权重的对数概率里有 w"),
         "Salimans et al. 2017", {"sigma": 0.02}, Callable("distributions.Normal", {"scale": "sigma"}), bounds=_SIGMA),
