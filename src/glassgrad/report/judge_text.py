@@ -15,9 +15,9 @@ from glassgrad.report.estimators_text import three_signed
 from glassgrad.report.plain import WIDTH, plain_lines
 from glassgrad.rl.judge_basins import FixedPoint
 from glassgrad.rl.judge_evidence import Evidence
-from glassgrad.rl.judge_experiment import read_together
 from glassgrad.rl.judge_forecast import ALLOWED, Share
 from glassgrad.rl.judge_objectives import Fit
+from glassgrad.rl.judge_single import read_together
 from glassgrad.statistics import Interval
 from glassgrad.tables.experiments import BY_NAME, shipped
 
@@ -99,7 +99,7 @@ def slips(found: Judgement) -> Iterator[str]:
         return
     if fit.objective.name == "reward_and_entropy" and fit.factors[1] < 0 < fit.factor:
         yield say("judge.entropy_sign")
-    answers = 1 if found.experiment is None else read_together(found.experiment, method(found.experiment))
+    answers = 1 if found.experiment is None else read_together(found.experiment, method(found.experiment).in_groups)
     missing, error, own = 1 - fit.factor, fit.errors[0], 1 / answers
     if found["d"].outcome == "share" and 0 < error < 0.3 * own < 0.3 and abs(missing - own) < 4 * error:
         yield say("judge.own_sample", answers=answers, before=answers - 1)

@@ -33,13 +33,15 @@ class Weight:
 
     size: the largest such change. varies: how much it differs between answers to one question, as a share of itself.
     tried: its correlation with what was tried, without its sign. score: the least cosine with the derivative of the
-    log-probability of the sampled answers; None where that is unknown.
+    log-probability of the sampled answers; None where that is unknown. factors: of several outputs, the least and the
+    most by which that derivative is multiplied; None where it is none.
     """
 
     size: float
     varies: float = 0.0
     tried: float = 0.0
     score: float | None = None
+    factors: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
