@@ -1,0 +1,219 @@
+"""The expected updates of several outputs at some places, beside the slopes of what they may climb."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from glassgrad.draws import Floats
+from glassgrad.experiment import Experiment
+from glassgrad.formula.adjoint import adjoints
+from glassgrad.formula.evaluate import evaluate, is_aggregate
+from glassgrad.formula.functions import Array
+from glassgrad.formula.lines import Line, reads
+from glassgrad.formula.tree import symbols
+from glassgrad.method import Method
+from glassgrad.rl.exact import without_stop
+from glassgrad.rl.judge_drawing import Chances, drawn, seen_chance
+from glassgrad.rl.judge_expected import REPETITIONS, SETTLING, chance, settled
+from glassgrad.rl.judge_feedback import REWARD, Feedback, Outputs, feedback
+from glassgrad.rl.judge_objectives import OF_SEVERAL, Fit, Objective, best_fit, simplest
+from glassgrad.rl.judge_outputs import Place, columns, policy_outputs
+from glassgrad.rl.judge_single import read_together
+
+TOLERANCE = 1e-6  # of what is computed: the largest difference that counts as none, as a share of the update
+
+
+@dataclass(frozen=True)
+class Several:
+    """What was seen of all outputs at some places.
+
+    outputs: their names. policy: those that decide the answer. update (repetitions, places, outputs): one repetition
+    where it is exact. reward (places): J. slopes: of what has a name, (places, policy); None where that is unknown.
+    """
+
+    places: tuple[Place, ...]
+    outputs: tuple[str, ...]
+    policy: tuple[str, ...]
+    update: Floats
+    reward: Floats | None
+    slopes: Mapping[str, Floats | None]
+
+    @property
+    def exact(self) -> bool:
+        """Whether updates were computed, not estimated."""
+        return len(self.update) == 1
+
+    @cached_property
+    def mean(self) -> Floats:
+        """The expected updates (places, outputs)."""
+        return np.asarray(self.update.mean(axis=0))
+
+    @cached_property
+    def of_policy(self) -> Floats:
+        """The updates of the outputs that decide the answer (repetitions, places, policy)."""
+        return self.update[:, :, [self.outputs.index(name) for name in self.policy]]
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The outputs that the answer does not read, such as a critic's."""
+        return tuple(name for name in self.outputs if name not in self.policy)
+
+    def named(self) -> tuple[Fit, ...]:
+        """The objectives with a name that the outputs of the policy climb."""
+        fits = (self._fitted(row) for row in OF_SEVERAL)
+        return simplest([fit for fit in fits if fit is not None and fit.holds])
+
+    def _fitted(self, row: Objective) -> Fit | None:
+        """An objective held against all places and outputs; None where it reads what is not known."""
+        known = {**self.slopes, "J": None if self.reward is None else self.reward[:, None]}
+        if any(known[name] is None for tree in row.trees for name in symbols(tree)) or not self.policy:
+            return None
+        update = self.of_policy.reshape(len(self.update), -1)
+        shape = self.of_policy.shape[1:]
+        slopes = [np.broadcast_to(evaluate(tree, known), shape).reshape(-1) for tree in row.trees]
+        finite = np.all(np.isfinite(slopes), axis=0) & np.all(np.isfinite(update), axis=0)
+        if finite.sum() < 2 + len(slopes) or not np.any(update[:, finite].mean(axis=0)):
+            return None
+        each = np.stack([np.broadcast_to(slope[finite], update[:, finite].shape) for slope in slopes])
+        return best_fit(row, update[:, finite], each, TOLERANCE)
+
+
+class Updates:
+    """Updates and what is earned in one question, at places of several outputs."""
+
+    def __init__(self, experiment: Experiment, of: Method, inputs: Floats, places: tuple[Place, ...]) -> None:
+        self.experiment, self.of, self.inputs, self.places = experiment, of, inputs, places
+        self.plain = feedback(of, inputs)
+        self.how = drawn(self.plain)
+        self.at = {name: column[:, None] for name, column in columns(places, of).items()}
+        self.policy = policy_outputs(of)
+        self.answer = of.program.latest["a"]
+        self.chances = Chances(self.plain, self.how)
+
+    def seen(self) -> Several:
+        """The updates, and the slopes of what has a name."""
+        earned = self.reward
+        slopes = {"dJ": self.reward_slopes, "dH": self.entropy_slopes, "dS": self.error_slopes, "dW": self.written}
+        update = self.updates(self.plain)
+        return Several(self.places, self.of.outputs, self.policy, update, earned, slopes)
+
+    def updates(self, of: Feedback) -> Floats:
+        """The expected updates under a feedback (repetitions, places, outputs); one repetition where it is exact."""
+        lines = tuple(of.arriving.values())
+        if not lines:
+            return np.zeros((1, len(self.places), len(self.of.outputs)))
+        read = set().union(*(reads(of.every, name) for name in lines))
+        coupled = any(is_aggregate(line.tree) for line in of.every if line.name in read)
+        chances = {chance for name in lines for chance in seen_chance(of.every, name)}
+        answers = read_together(self.experiment, self.of.in_groups)
+        if len(chances) > 1 or (coupled and chances):
+            return self._drawn(of, answers)
+        states = settled(of, self.at, answers, self.experiment.seed)
+        if coupled:
+            copies = {"noise": np.zeros((1, answers))}
+            return np.asarray(np.moveaxis(of.updates(self.at, copies, states).mean(axis=2), 0, 1)[None])
+        around = Chances(of, self.how).around(self.at, lines, states)
+        return np.moveaxis(around.mean(of.updates(self.at, around.draws, states)), 0, 1)[None]
+
+    def _drawn(self, of: Feedback, answers: int) -> Floats:
+        """The mean update of each of many batches, of which what is known exactly is not drawn."""
+        seed = self.experiment.seed
+        draws = chance(of, seed, SETTLING, REPETITIONS, answers)
+        found = []
+        for i in range(len(self.places)):
+            at = {name: np.full((REPETITIONS, 1), float(column[i, 0])) for name, column in self.at.items()}
+            known = of.run(at, draws, settled(of, at, answers, seed))
+            shape = of.shape(at, draws)
+            each = [-np.broadcast_to(known[of.arriving[n]], shape) if n in of.arriving else np.zeros(shape) for n in at]
+            found.append(np.stack(each).mean(axis=2) + self._known(i, at, draws, known))
+        return np.asarray(np.stack(found, axis=2).transpose(1, 2, 0))
+
+    def _known(self, i: int, at: Outputs, draws: Mapping[str, Floats], known: Mapping[str, Array]) -> Floats | float:
+        """What makes drawn means less noisy: slope - mean((r - J)*score), whose mean is 0 (outputs, repetitions)."""
+        slopes, here = self.reward_slopes, {name: column[i : i + 1] for name, column in self.at.items()}
+        if slopes is None or self.reward is None or self.how is None or not self.how.known or REWARD not in known:
+            return 0.0
+        score = self.chances.score(here, draws, self.policy)
+        plain = np.mean((known[REWARD] - self.reward[i]) * score, axis=2)  # (policy, repetitions)
+        found = np.zeros((len(self.of.outputs), plain.shape[1]))
+        found[[self.of.outputs.index(name) for name in self.policy]] = slopes[i][:, None] - plain
+        return found
+
+    @cached_property
+    def reward(self) -> Floats | None:
+        """J at each place; None where there is none, or no exact one."""
+        if REWARD not in self.of.pieces or not self._has_mean(REWARD):
+            return None
+        return self._mean(self.at, REWARD)[:, 0]
+
+    @cached_property
+    def reward_slopes(self) -> Floats | None:
+        """dJ/do (places, policy)."""
+        return None if self.reward is None else self._slopes(REWARD)
+
+    @cached_property
+    def error_slopes(self) -> Floats | None:
+        """The slope of minus the mean squared error of the answer."""
+        if not self._has_mean(self.answer):
+            return None
+        return _finite(self.chances.slopes(lambda here: -self._mean(here, self.answer, True), self.at, self.policy))
+
+    @cached_property
+    def entropy_slopes(self) -> Floats | None:
+        """The slope of the entropy of what is drawn; None where nothing is, or where that is not the answer."""
+        if self.how is None or not self.how.known or not self.how.whole:
+            return None
+        return _finite(self.chances.slopes(self.chances.entropy, self.at, self.policy))
+
+    @cached_property
+    def written(self) -> Floats | None:
+        """Minus the slope of the objective as it is written, where nothing is left to chance, and samples are alone."""
+        if seen_chance(self.plain.lines, "objective") or not self._has_mean("objective"):
+            return None
+        return -self._by_chain_rule("objective")
+
+    def _has_mean(self, name: str) -> bool:
+        """Whether a line has an exact mean: it reads one number of chance at most, and one sample."""
+        read = reads(self.plain.lines, name)
+        single = not any(is_aggregate(line.tree) for line in self.plain.lines if line.name in read)
+        return single and len(seen_chance(self.plain.lines, name)) < 2
+
+    def _mean(self, outputs: Mapping[str, Floats], name: str, squared: bool = False) -> Floats:
+        """The mean of a line, or of its squared distance from the truth (rows, 1)."""
+        around = self.chances.around(outputs, (name,))
+        known: dict[str, Array] = {**self.chances.standing(outputs), **around.draws}
+        for line in self.plain.lines:
+            if line.name not in self.chances.still and line.name in reads(self.plain.lines, name):
+                known[line.name] = evaluate(line.tree, known)
+        return around.mean((known[name] - known["t"]) ** 2 if squared else known[name])[:, None]
+
+    def _slopes(self, name: str) -> Floats:
+        """The slopes of a line's mean (places, policy): by the chain rule; by differences where chance has a part."""
+        if not seen_chance(self.plain.lines, name):
+            return self._by_chain_rule(name)
+        return _finite(self.chances.slopes(lambda here: self._mean(here, name), self.at, self.policy))
+
+    def _by_chain_rule(self, name: str) -> Floats:
+        """The slope of a line as if nothing were stopped."""
+        lines = tuple(Line(line.name, without_stop(line.tree), line.level) for line in self.plain.lines)
+        lines = lines[: 1 + next(i for i, line in enumerate(lines) if line.name == name)]
+        back = adjoints(lines, name, dict.fromkeys(self.of.outputs, "sample"))
+        known = self.chances.standing(self.at)
+        for line in back:
+            known[line.name] = evaluate(line.tree, known)
+        rows = [known.get(f"d{one}", 0.0) if _there(back, one) else 0.0 for one in self.policy]
+        return np.stack([np.broadcast_to(row, (len(self.places), 1))[:, 0] for row in rows], axis=1)
+
+
+def _there(back: Sequence[Line], output: str) -> bool:
+    return any(line.name == f"d{output}" for line in back)
+
+
+def _finite(rows: Floats) -> Floats:
+    """(policy, places, 1) as (places, policy)."""
+    return np.asarray(rows[:, :, 0].T)
+
+
+__all__ = ["Several", "Updates"]
