@@ -112,6 +112,8 @@ class Beside:
     def _shift(self) -> Evidence:
         if REWARD not in self.of.pieces:
             return Evidence("e", "no_reward", None)
+        if not self.updates.policy:
+            return Evidence("e", "no_output", None)
         shifted = replace(self.seen, update=self.updates.updates(feedback(self.of, self.inputs, shift=SHIFT)))
         effect, before = _flat(shifted.of_policy - self.seen.of_policy), _flat(self.seen.of_policy).mean(axis=0)
         good = np.all(np.isfinite(effect), axis=0) & np.isfinite(before)

@@ -20,6 +20,7 @@ from glassgrad.rl.judge_expected import REPETITIONS, SETTLING, chance, settled
 from glassgrad.rl.judge_feedback import REWARD, Feedback, Outputs, feedback
 from glassgrad.rl.judge_objectives import OF_SEVERAL, Fit, Objective, best_fit, simplest
 from glassgrad.rl.judge_outputs import Place, columns, policy_outputs
+from glassgrad.rl.judge_profile import standard_error
 from glassgrad.rl.judge_single import read_together
 
 TOLERANCE = 1e-6  # of what is computed: the largest difference that counts as none, as a share of the update
@@ -49,6 +50,11 @@ class Several:
     def mean(self) -> Floats:
         """The expected updates (places, outputs)."""
         return np.asarray(self.update.mean(axis=0))
+
+    @cached_property
+    def error(self) -> Floats:
+        """Their standard errors; 0 where they are exact."""
+        return standard_error(self.update.reshape(len(self.update), -1)).reshape(self.mean.shape)
 
     @cached_property
     def of_policy(self) -> Floats:
@@ -95,7 +101,9 @@ class Updates:
     def seen(self) -> Several:
         """The updates, and the slopes of what has a name."""
         earned = self.reward
-        slopes = {"dJ": self.reward_slopes, "dH": self.entropy_slopes, "dS": self.error_slopes, "dW": self.written}
+        slopes: dict[str, Floats | None] = dict.fromkeys(("dJ", "dH", "dS", "dW"))
+        if self.policy:
+            slopes = {"dJ": self.reward_slopes, "dH": self.entropy_slopes, "dS": self.error_slopes, "dW": self.written}
         update = self.updates(self.plain)
         return Several(self.places, self.of.outputs, self.policy, update, earned, slopes)
 
@@ -132,7 +140,10 @@ class Updates:
 
     def _known(self, i: int, at: Outputs, draws: Mapping[str, Floats], known: Mapping[str, Array]) -> Floats | float:
         """What makes drawn means less noisy: slope - mean((r - J)*score), whose mean is 0 (outputs, repetitions)."""
-        slopes, here = self.reward_slopes, {name: column[i : i + 1] for name, column in self.at.items()}
+        slopes, here = (
+            self.reward_slopes if self.policy else None,
+            {name: column[i : i + 1] for name, column in self.at.items()},
+        )
         if slopes is None or self.reward is None or self.how is None or not self.how.known or REWARD not in known:
             return 0.0
         score = self.chances.score(here, draws, self.policy)

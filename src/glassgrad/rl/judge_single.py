@@ -17,6 +17,7 @@ from glassgrad.rl.judge_feedback import CHANCE, REWARD, Exchanged, Feedback, Out
 from glassgrad.rl.judge_feedback import weights as weights_of
 
 ANSWERS = 1000  # that are drawn at each place
+FEW = 20  # answers to each of a choice's numbers, on average, if they are to tell something
 PARALLEL = 1e-6  # a smaller share of a vector beside another one is none
 
 Score = Callable[[Mapping[str, Array]], Floats]
@@ -109,6 +110,8 @@ class Single:
         }
 
     def _weight(self, tabled: Feedback) -> Weight:
+        if not self.looked:
+            return Weight(0.0)
         every = weights_of(tabled, {**self.known, **self.table})
         found = np.stack([-self._whole(every.get(name, 0.0)) for name in self.looked])
         some = np.all(np.isfinite(found), axis=(0, 2)) & np.any(found != 0, axis=(0, 2))
@@ -122,7 +125,8 @@ class Single:
             related = max(abs(_cosine(one.reshape(1, -1), other.reshape(1, -1))) for one in scatter)
             return Weight(_largest(rows), varies, related if varies > SAME else 0.0)
         score = np.asarray(self.score(self.known), np.float64)[:, some]
-        related = abs(_cosine(scatter.reshape(1, -1), score.reshape(1, -1))) if varies > SAME else 0.0
+        related = max(abs(_cosine(scatter.reshape(1, -1), score.reshape(1, -1))), _explained(scatter, answers))
+        related = related if varies > SAME else 0.0
         return Weight(_largest(rows), varies, related, _cosine(_by_row(rows), _by_row(score)), _factors(rows, score))
 
 
@@ -142,6 +146,21 @@ def _cosine(rows: Floats, others: Floats) -> float:
     some = (lengths > 0) & np.isfinite(lengths)
     found = np.sum(rows * others, axis=1)[some] / lengths[some]
     return float(min(found, key=abs)) if len(found) else 0.0
+
+
+def _explained(scatter: Floats, answers: Floats) -> float:
+    """The share of the scatter (outputs, rows, answers) that goes with the answer, as a correlation; 0 if all differ.
+
+    One output's weight rises or falls with its answer; of several, each answer has another one.
+    """
+    between, whole = 0.0, float(np.sum(scatter**2))
+    for row in range(len(answers) if len(scatter) > 1 else 0):
+        found, which, counts = np.unique(answers[row], return_inverse=True, return_counts=True)
+        if len(found) > len(which) / FEW:
+            return 0.0
+        sums = np.stack([np.bincount(which, weights=one) for one in scatter[:, row]])
+        between += float(np.sum(sums**2 / counts))
+    return float(np.sqrt(between / whole)) if whole else 0.0
 
 
 def _factors(rows: Floats, score: Floats) -> tuple[float, float] | None:
