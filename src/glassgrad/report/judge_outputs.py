@@ -51,8 +51,11 @@ def asked(found: Judgement) -> Iterator[str]:
         return
     seeds = [place.seed for place in seen.places if not place.trained]
     trained = any(place.trained for place in seen.places)
-    key = "judge.places_trained" if trained else "judge.places"
-    yield say(key, outputs=listed(seen.policy), first=min(seeds), last=max(seeds))
+    yield say("judge.places_trained" if trained else "judge.places", first=min(seeds), last=max(seeds))
+    if seen.policy:
+        yield say("judge.policy_reads", outputs=listed(seen.policy))
+    if table(found):
+        yield say("judge.table_legend")
 
 
 def others(found: Judgement) -> Iterator[str]:

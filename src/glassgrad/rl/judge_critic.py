@@ -8,6 +8,7 @@ import numpy as np
 from glassgrad.rl.judge_objectives import Objective, best_fit
 from glassgrad.rl.judge_several import TOLERANCE, Several
 
+LEAST = 3  # places, of which one settles the factor
 Followed = Literal["mean_reward", "nothing", "other"]
 MEAN_REWARD = Objective("mean_reward", slopes=("J - o",))  # of minus half the squared error against J
 
@@ -38,6 +39,8 @@ def _followed(seen: Several, name: str) -> Critic:
         return Critic(name, "other")
     away = seen.reward - np.array([place.outputs[name] for place in seen.places])
     good = np.isfinite(away) & np.all(np.isfinite(update), axis=0)
+    if good.sum() < LEAST:
+        return Critic(name, "other")
     fit = best_fit(MEAN_REWARD, update[:, good], np.broadcast_to(away, update.shape)[None][:, :, good], TOLERANCE)
     if fit is None or not fit.holds or fit.factor < 0:
         return Critic(name, "other")

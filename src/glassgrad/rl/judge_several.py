@@ -7,21 +7,24 @@ from functools import cached_property
 import numpy as np
 
 from glassgrad.draws import Floats
+from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.formula.adjoint import adjoints
 from glassgrad.formula.evaluate import evaluate, is_aggregate
 from glassgrad.formula.functions import Array
 from glassgrad.formula.lines import Line, reads
+from glassgrad.formula.text import number_text, show
 from glassgrad.formula.tree import symbols
 from glassgrad.method import Method
 from glassgrad.rl.exact import without_stop
-from glassgrad.rl.judge_drawing import Chances, drawn, seen_chance
+from glassgrad.rl.judge_drawing import Around, Chances, drawn, seen_chance
 from glassgrad.rl.judge_expected import REPETITIONS, SETTLING, chance, settled
 from glassgrad.rl.judge_feedback import REWARD, Feedback, Outputs, feedback
 from glassgrad.rl.judge_objectives import OF_SEVERAL, Fit, Objective, best_fit, simplest
 from glassgrad.rl.judge_outputs import Place, columns, policy_outputs
 from glassgrad.rl.judge_profile import standard_error
 from glassgrad.rl.judge_single import read_together
+from glassgrad.rl.situation import inlined
 
 TOLERANCE = 1e-6  # of what is computed: the largest difference that counts as none, as a share of the update
 
@@ -154,10 +157,26 @@ class Updates:
 
     @cached_property
     def reward(self) -> Floats | None:
-        """J at each place; None where there is none, or no exact one."""
+        """J at each place; None where there is none, or no exact one.
+
+        Raises:
+            ExperimentError: it is no number at any of them.
+        """
         if REWARD not in self.of.pieces or not self._has_mean(REWARD):
             return None
-        return self._mean(self.at, REWARD)[:, 0]
+        found = self._mean(self.at, REWARD)[:, 0]
+        if not np.any(np.isfinite(found)):
+            raise self._no_number()
+        return found
+
+    def _no_number(self) -> ExperimentError:
+        """Which reward of which answer is no number: of the likeliest such answer."""
+        around, known = self._over_chance(self.at, REWARD)
+        rewards, answers = np.broadcast_arrays(known[REWARD], known[self.answer])
+        weights = np.where(np.isfinite(rewards), -1.0, np.broadcast_to(around.weights, rewards.shape))
+        answer = number_text(float(f"{answers.flat[np.argmax(weights)]:.4g}"))
+        reward = show(inlined(self.plain.lines, REWARD, keep=frozenset({self.answer})))
+        return ExperimentError("estimators.not_finite", reward=reward, answer=answer)
 
     @cached_property
     def reward_slopes(self) -> Floats | None:
@@ -193,12 +212,17 @@ class Updates:
 
     def _mean(self, outputs: Mapping[str, Floats], name: str, squared: bool = False) -> Floats:
         """The mean of a line, or of its squared distance from the truth (rows, 1)."""
-        around = self.chances.around(outputs, (name,))
+        around, known = self._over_chance(outputs, name)
+        return around.mean((known[name] - known["t"]) ** 2 if squared else known[name])[:, None]
+
+    def _over_chance(self, outputs: Mapping[str, Floats], name: str) -> tuple[Around, dict[str, Array]]:
+        """What a line reads, and itself, for the numbers of chance with which its mean is exact."""
+        around, read = self.chances.around(outputs, (name,)), reads(self.plain.lines, name)
         known: dict[str, Array] = {**self.chances.standing(outputs), **around.draws}
         for line in self.plain.lines:
-            if line.name not in self.chances.still and line.name in reads(self.plain.lines, name):
+            if line.name not in self.chances.still and line.name in read:
                 known[line.name] = evaluate(line.tree, known)
-        return around.mean((known[name] - known["t"]) ** 2 if squared else known[name])[:, None]
+        return around, known
 
     def _slopes(self, name: str) -> Floats:
         """The slopes of a line's mean (places, policy): by the chain rule; by differences where chance has a part."""
