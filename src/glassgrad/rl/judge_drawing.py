@@ -65,25 +65,33 @@ def seen_chance(lines: tuple[Line, ...], name: str) -> tuple[str, ...]:
 
 
 def drawn(of: Feedback) -> Drawn | None:
-    """How the answer is drawn; None if that is neither a normal number nor a choice."""
+    """How the answer is drawn; None if that is neither a normal number nor a choice.
+
+    All that the outputs do to the answer has to be done by what is drawn: not so in o + noise**3.
+    """
     answer = of.of.program.latest["a"]
     names = seen_chance(of.lines, answer)
     if not names:
         return Drawn("")
+    if len(names) > 1:
+        return None
     tree = without_stop(inlined(of.lines, answer, keep=still(of.lines)))
-    if names == ("noise",):
-        return _normal(tree)
-    return _choice(tree) if names == ("uniform",) else None
+    found = _normal(tree) if names == ("noise",) else _choice(tree)
+    if found is None:
+        return None
+    how, rest = found
+    read = set().union(*(reads(of.lines, name) for name in symbols(rest)))
+    return None if read & set(of.of.outputs) else how
 
 
-def _normal(tree: Tree) -> Drawn | None:
-    """The largest part of the answer that is normal, if all noise comes through it."""
+def _normal(tree: Tree) -> tuple[Drawn, Tree] | None:
+    """The largest part of the answer that is normal, if all noise comes through it; and what is left without it."""
     for part in walk(tree):
         if "noise" not in symbols(part):
             continue
-        slope = derivative(part, "noise")
-        if slope != ZERO and "noise" not in symbols(slope) and "noise" not in symbols(_without(tree, part)):
-            return Drawn("noise", part, part == tree)
+        slope, rest = derivative(part, "noise"), _without(tree, part)
+        if slope != ZERO and not {"noise"} & {*symbols(slope), *symbols(rest)}:
+            return Drawn("noise", part, part == tree), rest
     return None
 
 
@@ -91,8 +99,8 @@ def _without(tree: Tree, part: Tree) -> Tree:
     return replace(tree, lambda one: Number(0.0) if one == part else None)
 
 
-def _choice(tree: Tree) -> Drawn | None:
-    """The borders of a choice, if all that reads the uniform number is its comparison with them."""
+def _choice(tree: Tree) -> tuple[Drawn, Tree] | None:
+    """The borders of a choice, if all that reads the uniform number is its comparison with them; and what is left."""
     uniform, borders = Symbol("uniform"), list[Tree]()
     for part in walk(tree):
         match part:
@@ -101,7 +109,7 @@ def _choice(tree: Tree) -> Drawn | None:
                 tree = _without(tree, part)
     if "uniform" in symbols(tree) or any("uniform" in symbols(border) for border in borders):
         return None
-    return Drawn("uniform", None, True, tuple(dict.fromkeys(borders)))
+    return Drawn("uniform", None, True, tuple(dict.fromkeys(borders))), tree
 
 
 @dataclass(frozen=True)
