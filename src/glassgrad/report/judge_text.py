@@ -356,7 +356,7 @@ def notes(found: Judgement) -> Iterator[str]:
     if forecast.shares or forecast.failures:
         yield say("judge.drawn", drawn=f"{forecast.drawn:,}") if forecast.drawn else say("judge.computed")
     yield from _several(found)
-    yield from _first_step(found.experiment)
+    yield from _first_step(found, found.experiment)
     if forecast.failed is None:
         yield say("judge.unmeasured", reason=found.unmeasured) if found.unmeasured else say("judge.not_trained")
         return
@@ -381,12 +381,13 @@ def _several(found: Judgement) -> Iterator[str]:
     yield say(key, questions=forecast.questions, name=found.name)
 
 
-def _first_step(experiment: Experiment) -> Iterator[str]:
+def _first_step(found: Judgement, experiment: Experiment) -> Iterator[str]:
     """What is looked at where updates are repeated, or change from step to step."""
     if experiment.passes > 1:
         yield say("judge.first_pass", passes=experiment.passes)
     if any("step" in symbols(line.tree) for line in method(experiment).program.lines):
-        yield say("judge.first_step")
+        late = found.several is not None and any(place.trained for place in found.several.places)
+        yield say("judge.first_step_late" if late else "judge.first_step", steps=experiment.steps)
 
 
 def contradictions(found: Judgement) -> Iterator[str]:

@@ -67,7 +67,7 @@ class Beside:
         plain = self.updates.plain
 
         def score(known: Mapping[str, Any]) -> Floats:
-            rows = {name: known[name][:, :1] for name in self.of.outputs}
+            rows = {name: known[name][:, :1] for name in at}
             return self.updates.chances.score(rows, known, policy)
 
         return Single(plain, self.inputs, self.experiment, at, policy, score if how is not None and how.known else None)

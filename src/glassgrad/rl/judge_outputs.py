@@ -23,11 +23,12 @@ SEEDS = 4  # networks whose outputs are looked at, before training and after it
 
 @dataclass(frozen=True)
 class Place:
-    """The outputs of one network in the question: of which seed, and whether it is trained."""
+    """The outputs of one network in the question: of which seed, whether it is trained, at which step."""
 
     seed: int
     trained: bool
     outputs: Mapping[str, float]
+    step: int = 1
 
 
 def policy_outputs(of: Method) -> tuple[str, ...]:
@@ -64,7 +65,7 @@ def places(experiment: Experiment, of: Method, question: Floats, trained: bool) 
         seen = forward(experiment, parameters, question[None])
         outputs = {name: float(seen[name][0]) for name in of.outputs}
         if np.all(np.isfinite(list(outputs.values()))):
-            found.append(Place(seed, late, outputs))
+            found.append(Place(seed, late, outputs, experiment.steps if late else 1))
     return tuple(found)
 
 
@@ -77,8 +78,9 @@ def _ends(experiment: Experiment, seeds: list[int]) -> list[Mapping[str, Any] | 
 
 
 def columns(some: tuple[Place, ...], of: Method) -> dict[str, Floats]:
-    """Each output at some places."""
-    return {name: np.array([place.outputs[name] for place in some]) for name in of.outputs}
+    """Each output, and the step, at some places."""
+    found = {name: np.array([place.outputs[name] for place in some]) for name in of.outputs}
+    return found | {"step": np.array([float(place.step) for place in some])}
 
 
 def alone(of: Method, output: str, held: Mapping[str, float]) -> Method:

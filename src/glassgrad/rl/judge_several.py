@@ -19,7 +19,7 @@ from glassgrad.method import Method
 from glassgrad.rl.exact import without_stop
 from glassgrad.rl.judge_drawing import Around, Chances, drawn, seen_chance
 from glassgrad.rl.judge_expected import REPETITIONS, SETTLING, chance, settled
-from glassgrad.rl.judge_feedback import REWARD, Feedback, Outputs, feedback
+from glassgrad.rl.judge_feedback import REWARD, Feedback, feedback
 from glassgrad.rl.judge_objectives import OF_SEVERAL, Fit, Objective, best_fit, simplest
 from glassgrad.rl.judge_outputs import Place, columns, policy_outputs
 from glassgrad.rl.judge_profile import standard_error
@@ -35,6 +35,7 @@ class Several:
 
     outputs: their names. policy: those that decide the answer. update (repetitions, places, outputs): one repetition
     where it is exact. reward (places): J. slopes: of what has a name, (places, policy); None where that is unknown.
+    by_step: whether the update changes from step to step. Then the objective is that of step 1, and its name too.
     """
 
     places: tuple[Place, ...]
@@ -43,11 +44,7 @@ class Several:
     update: Floats
     reward: Floats | None
     slopes: Mapping[str, Floats | None]
-
-    @property
-    def exact(self) -> bool:
-        """Whether updates were computed, not estimated."""
-        return len(self.update) == 1
+    by_step: bool = False
 
     @cached_property
     def mean(self) -> Floats:
@@ -79,9 +76,9 @@ class Several:
         known = {**self.slopes, "J": None if self.reward is None else self.reward[:, None]}
         if any(known[name] is None for tree in row.trees for name in symbols(tree)) or not self.policy:
             return None
-        update = self.of_policy.reshape(len(self.update), -1)
-        shape = self.of_policy.shape[1:]
-        slopes = [np.broadcast_to(evaluate(tree, known), shape).reshape(-1) for tree in row.trees]
+        first = np.array([place.step == 1 or not self.by_step for place in self.places])
+        update, shape = self.of_policy[:, first].reshape(len(self.update), -1), self.of_policy.shape[1:]
+        slopes = [np.broadcast_to(evaluate(tree, known), shape)[first].reshape(-1) for tree in row.trees]
         finite = np.all(np.isfinite(slopes), axis=0) & np.all(np.isfinite(update), axis=0)
         if finite.sum() < 2 + len(slopes) or not np.any(update[:, finite].mean(axis=0)):
             return None
@@ -108,7 +105,8 @@ class Updates:
         if self.policy:
             slopes = {"dJ": self.reward_slopes, "dH": self.entropy_slopes, "dS": self.error_slopes, "dW": self.written}
         update = self.updates(self.plain)
-        return Several(self.places, self.of.outputs, self.policy, update, earned, slopes)
+        by_step = any("step" in reads(self.plain.every, name) for name in self.plain.arriving.values())
+        return Several(self.places, self.of.outputs, self.policy, update, earned, slopes, by_step)
 
     def updates(self, of: Feedback) -> Floats:
         """The expected updates under a feedback (repetitions, places, outputs); one repetition where it is exact."""
@@ -137,11 +135,12 @@ class Updates:
             at = {name: np.full((REPETITIONS, 1), float(column[i, 0])) for name, column in self.at.items()}
             known = of.run(at, draws, settled(of, at, answers, seed))
             shape = of.shape(at, draws)
-            each = [-np.broadcast_to(known[of.arriving[n]], shape) if n in of.arriving else np.zeros(shape) for n in at]
-            found.append(np.stack(each).mean(axis=2) + self._known(i, at, draws, known))
+            each = (-known[of.arriving[name]] if name in of.arriving else 0.0 for name in self.of.outputs)
+            rows = np.stack([np.broadcast_to(row, shape).mean(axis=1) for row in each])
+            found.append(rows + self._known(i, draws, known))
         return np.asarray(np.stack(found, axis=2).transpose(1, 2, 0))
 
-    def _known(self, i: int, at: Outputs, draws: Mapping[str, Floats], known: Mapping[str, Array]) -> Floats | float:
+    def _known(self, i: int, draws: Mapping[str, Floats], known: Mapping[str, Array]) -> Floats | float:
         """What makes drawn means less noisy: slope - mean((r - J)*score), whose mean is 0 (outputs, repetitions)."""
         slopes, here = (
             self.reward_slopes if self.policy else None,
