@@ -103,9 +103,11 @@ def test_a_critic_alone_does_not_move_what_the_actor_learns() -> None:
 
 def test_an_advantage_that_is_not_stopped_is_seen_at_the_critic() -> None:
     unstopped = "-(reward - o3)*logp + 0.5*(o3 - stop(reward))**2"
-    for name, settings in (("slip-advantage-not-stopped", {}), ("add-a2c", {"objective": unstopped})):
+    a2c = {"objective": unstopped}
+    for name, settings, follows in (("slip-advantage-not-stopped", {}, "off"), ("add-a2c", a2c, "other")):
         (critic,) = judged(name, **settings).critics
-        assert critic.follows == "other"
+        assert critic.follows == follows
+        assert critic.offset == pytest.approx(0.5 if follows == "off" else 0.0, abs=1e-9)  # the mean of -logp
         assert "as a critic it is wrong" in " ".join(judged(name, **settings).to_text().split())
 
 
@@ -165,6 +167,7 @@ def test_a_baseline_with_the_own_answer_is_seen() -> None:
         assert fit.objective.name == "expected_reward"
         assert abs(fit.factor - share) < 4 * fit.errors[0] < 0.06
         assert found["e"].holds
+        assert ("That is 7/8" in found.to_text()) == (baseline == "mean")
         assert abs(found.critics[0].factor - 1) < 4 * found.critics[0].error < 0.06
 
 
@@ -337,6 +340,7 @@ def test_runs_are_measured_and_trained_networks_looked_at() -> None:
     assert (found.forecast.failures, found.forecast.runs, found.held) == (None, 40, True)
     assert found.forecast.failed is not None
     assert found.objectives[0].factors == pytest.approx((1.0, 0.01), abs=1e-6)
+    assert {place.step for place in found.several.places} == {1, 3000}
     assert "seed 3, trained" in found.to_text()
 
 
@@ -404,7 +408,9 @@ def test_json_has_every_place(command: Any) -> None:
     place = found["outputs"]["places"][1]
     assert (place["seed"], place["trained"], sorted(place["slopes"])) == (1, False, ["dH", "dJ", "dS"])
     assert place["update"]["o3"] == pytest.approx(place["expected_reward"] - place["outputs"]["o3"])
-    assert found["critics"] == [{"output": "o3", "follows": "mean_reward", "factor": pytest.approx(1.0), "error": 0.0}]
+    assert found["critics"] == [
+        {"output": "o3", "follows": "mean_reward", "factor": pytest.approx(1.0), "offset": 0.0, "error": 0.0}
+    ]
     assert (found["verdict"], found["forecast"]["failures_predicted"]) == ("observed", None)
     assert json.loads(json.dumps(judged("add").to_json()))["outputs"] is None
 

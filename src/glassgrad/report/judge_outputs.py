@@ -66,18 +66,19 @@ def others(found: Judgement) -> Iterator[str]:
 
 
 def _other(critic: Critic, has_reward: bool) -> str:
-    factor, away = number_text(float(f"{critic.factor:.4g}")), f"J - {critic.output}"
+    off = f" {'-' if critic.offset < 0 else '+'} {_four(abs(critic.offset))}" if critic.offset else ""
+    factor, away = number_text(float(f"{critic.factor:.4g}")), f"J{off} - {critic.output}"
     if critic.error:
         factor = f"({factor} ± {critic.error:.2g})"
     update = away if factor == "1" else f"{factor}*({away})"
     key = "unknown" if critic.follows == "other" and not has_reward else critic.follows
-    return say(f"judge.critic_{key}", output=critic.output, update=update)
+    return say(f"judge.critic_{key}", output=critic.output, update=update, offset=_four(critic.offset))
 
 
 def astray(found: Judgement) -> Iterator[str]:
     """The outputs beside the policy's that follow something else than the mean reward, where there is one."""
     if found.several is not None and found.several.reward is not None:
-        yield from (say("judge.astray", output=one.output) for one in found.critics if one.follows == "other")
+        yield from (say("judge.astray", output=one.output) for one in found.critics if one.follows in ("off", "other"))
 
 
 def together(found: Judgement) -> str:

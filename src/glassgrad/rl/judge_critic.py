@@ -9,20 +9,23 @@ from glassgrad.rl.judge_objectives import Objective, best_fit
 from glassgrad.rl.judge_several import TOLERANCE, Several
 
 LEAST = 3  # places, of which one settles the factor
-Followed = Literal["mean_reward", "nothing", "other"]
+Followed = Literal["mean_reward", "off", "nothing", "other"]
+LEAST = 4  # places, of which one or two settle the factors
 MEAN_REWARD = Objective("mean_reward", slopes=("J - o",))  # of minus half the squared error against J
+OFF = Objective("off", slopes=("J - o", "1"))
 
 
 @dataclass(frozen=True)
 class Critic:
-    """An output beside the policy's. follows: the mean reward J, if its expected update is factor*(J - o).
+    """An output beside the policy's. follows: the mean reward J, if its expected update is factor*(J + offset - o).
 
-    error: of the factor, where it was drawn.
+    offset: 0 of "mean_reward", else it is "off". error: of the factor, where it was drawn.
     """
 
     output: str
     follows: Followed
     factor: float = 0.0
+    offset: float = 0.0
     error: float = 0.0
 
 
@@ -41,10 +44,13 @@ def _followed(seen: Several, name: str) -> Critic:
     good = np.isfinite(away) & np.all(np.isfinite(update), axis=0)
     if good.sum() < LEAST:
         return Critic(name, "other")
-    fit = best_fit(MEAN_REWARD, update[:, good], np.broadcast_to(away, update.shape)[None][:, :, good], TOLERANCE)
-    if fit is None or not fit.holds or fit.factor < 0:
-        return Critic(name, "other")
-    return Critic(name, "mean_reward", fit.factor, fit.errors[0])
+    rows = np.stack([np.broadcast_to(row, update.shape)[:, good] for row in (away, np.ones_like(away))])
+    for row in (MEAN_REWARD, OFF):
+        fit = best_fit(row, update[:, good], rows[: len(row.slopes)], TOLERANCE)
+        if fit is not None and fit.holds and fit.factor > 0:
+            offset = fit.factors[1] / fit.factor if row is OFF else 0.0
+            return Critic(name, "off" if row is OFF else "mean_reward", fit.factor, offset, fit.errors[0])
+    return Critic(name, "other")
 
 
 __all__ = ["Critic", "critics"]
