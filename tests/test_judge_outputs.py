@@ -168,7 +168,17 @@ def test_a_baseline_with_the_own_answer_is_seen() -> None:
         assert abs(fit.factor - share) < 4 * fit.errors[0] < 0.06
         assert found["e"].holds
         assert ("That is 7/8" in found.to_text()) == (baseline == "mean")
-        assert abs(found.critics[0].factor - 1) < 4 * found.critics[0].error < 0.06
+        assert (found.critics[0].follows, found.critics[0].error) == ("mean_reward", 0.0)  # alone, so it is exact
+
+
+def test_right_names_are_rarely_refused() -> None:
+    objective = "-stop(reward - others(reward))*logp + 0.5*(o3 - stop(reward))**2*mean(1 + 0*noise)"
+    critic = "-stop(reward - others(reward))*logp + 0.5*(o3 - stop(reward - mean(noise)))**2"
+    for seed in range(20):
+        for one in (objective, critic):
+            found = judged("add-a2c", samples=8, objective=one, seed=seed)
+            assert [fit.objective.name for fit in found.objectives] == ["expected_reward"]
+            assert (found["d"].holds, found["e"].holds, found.critics[0].follows) == (True, True, "mean_reward")
 
 
 def test_labels_are_seen_at_any_output() -> None:

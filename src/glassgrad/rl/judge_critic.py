@@ -36,6 +36,7 @@ def critics(seen: Several) -> tuple[Critic, ...]:
 
 def _followed(seen: Several, name: str) -> Critic:
     update = seen.update[:, :, seen.outputs.index(name)]
+    update = update if np.any(update != update[:1]) else update[:1]  # what is exact need not be repeated
     if not np.any(update):
         return Critic(name, "nothing")
     if seen.reward is None:

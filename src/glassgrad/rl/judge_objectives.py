@@ -177,7 +177,8 @@ def best_fit(objective: Objective, update: Floats, slopes: Floats, tolerance: fl
         return Fit(objective, tuple(map(float, factors)), (0.0,) * len(factors), float(left.max()), None, tolerance)
     factors = _factors(mean / size, slopes / size)
     rest = update - np.einsum("k,krp->rp", factors, slopes)
-    errors, error = standard_error((rest / size) @ inverse), standard_error(rest)
+    moved = (rest / size) @ inverse  # the factors, from repetition to repetition: they share the noise of what is left
+    errors, error = standard_error(moved), standard_error(rest - moved @ means)
     beyond = np.maximum(0.0, np.abs(rest.mean(axis=0)) - tolerance * size)
     with np.errstate(all="ignore"):
         z = np.where(beyond > 0, beyond / error, 0.0)

@@ -19,7 +19,7 @@ from glassgrad.method import Method
 from glassgrad.rl.exact import without_stop
 from glassgrad.rl.judge_drawing import Around, Chances, drawn, seen_chance
 from glassgrad.rl.judge_expected import REPETITIONS, SETTLING, chance, settled
-from glassgrad.rl.judge_feedback import REWARD, Feedback, feedback
+from glassgrad.rl.judge_feedback import CHANCE, REWARD, Feedback, feedback
 from glassgrad.rl.judge_objectives import OF_SEVERAL, Fit, Objective, best_fit, simplest
 from glassgrad.rl.judge_outputs import Place, columns, policy_outputs
 from glassgrad.rl.judge_profile import standard_error
@@ -109,22 +109,30 @@ class Updates:
         return Several(self.places, self.of.outputs, self.policy, update, earned, slopes, by_step)
 
     def updates(self, of: Feedback) -> Floats:
-        """The expected updates under a feedback (repetitions, places, outputs); one repetition where it is exact."""
-        lines = tuple(of.arriving.values())
+        """The expected updates under a feedback (repetitions, places, outputs); one repetition where all are exact."""
+        answers = read_together(self.experiment, self.of.in_groups)
+        if not any(seen_chance(of.every, line) for line in of.arriving.values()):
+            return self._by_formula(of, answers)
+        exact = {name: line for name, line in of.arriving.items() if _exact(of, line)}
+        found = self._over_all_chance(of, tuple(exact.values()))
+        drawn = [name in of.arriving and name not in exact for name in self.of.outputs]
+        return np.where(drawn, self._drawn(of, answers), found) if any(drawn) else found
+
+    def _by_formula(self, of: Feedback, answers: int) -> Floats:
+        """Nothing is left to chance: a batch is the same answer, again and again."""
+        states = settled(of, self.at, answers, self.experiment.seed)
+        found = of.updates(self.at, {"noise": np.zeros((1, answers))}, states)
+        return np.asarray(np.moveaxis(found.mean(axis=2), 0, 1)[None])
+
+    def _over_all_chance(self, of: Feedback, lines: tuple[str, ...]) -> Floats:
+        """The updates whose mean is exact, those of some lines (1, places, outputs); the others are no means."""
         if not lines:
             return np.zeros((1, len(self.places), len(self.of.outputs)))
-        read = set().union(*(reads(of.every, name) for name in lines))
-        coupled = any(is_aggregate(line.tree) for line in of.every if line.name in read)
-        chances = {chance for name in lines for chance in seen_chance(of.every, name)}
         answers = read_together(self.experiment, self.of.in_groups)
-        if len(chances) > 1 or (coupled and chances):
-            return self._drawn(of, answers)
         states = settled(of, self.at, answers, self.experiment.seed)
-        if coupled:
-            copies = {"noise": np.zeros((1, answers))}
-            return np.asarray(np.moveaxis(of.updates(self.at, copies, states).mean(axis=2), 0, 1)[None])
         around = Chances(of, self.how).around(self.at, lines, states)
-        return np.moveaxis(around.mean(of.updates(self.at, around.draws, states)), 0, 1)[None]
+        draws = {**dict.fromkeys(CHANCE, np.zeros((1, 1))), **around.draws}
+        return np.moveaxis(around.mean(of.updates(self.at, draws, states)), 0, 1)[None]
 
     def _drawn(self, of: Feedback, answers: int) -> Floats:
         """The mean update of each of many batches, of which what is known exactly is not drawn."""
@@ -205,9 +213,7 @@ class Updates:
 
     def _has_mean(self, name: str) -> bool:
         """Whether a line has an exact mean: it reads one number of chance at most, and one sample."""
-        read = reads(self.plain.lines, name)
-        single = not any(is_aggregate(line.tree) for line in self.plain.lines if line.name in read)
-        return single and len(seen_chance(self.plain.lines, name)) < 2
+        return _exact(self.plain, name)
 
     def _mean(self, outputs: Mapping[str, Floats], name: str, squared: bool = False) -> Floats:
         """The mean of a line, or of its squared distance from the truth (rows, 1)."""
@@ -239,6 +245,17 @@ class Updates:
             known[line.name] = evaluate(line.tree, known)
         rows = [known.get(f"d{one}", 0.0) if _there(back, one) else 0.0 for one in self.policy]
         return np.stack([np.broadcast_to(row, (len(self.places), 1))[:, 0] for row in rows], axis=1)
+
+
+def _exact(of: Feedback, line: str) -> bool:
+    """Whether a line has an exact mean: of one number of chance, and of one answer alone."""
+    return len(seen_chance(of.every, line)) < 2 and not _coupled(of.every, line)
+
+
+def _coupled(lines: tuple[Line, ...], name: str) -> bool:
+    """Whether samples read each other in what a line depends on."""
+    read = reads(lines, name)
+    return any(is_aggregate(line.tree) for line in lines if line.name in read)
 
 
 def _there(back: Sequence[Line], output: str) -> bool:
