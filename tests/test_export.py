@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from glassgrad.doors import from_keywords, read_toml
@@ -20,8 +21,9 @@ from glassgrad.exports import csv_text, export, json_text, latex_text, toml_text
 from glassgrad.exports.latex import escaped
 from glassgrad.exports.script.expression import Printer, Source
 from glassgrad.formula.parser import parse
+from glassgrad.insight import answers
 from glassgrad.network import gradient_name
-from glassgrad.tables.experiments import EXPERIMENTS, shipped
+from glassgrad.tables.experiments import EXPERIMENTS, METHODS, shipped
 from glassgrad.tables.optimizers import OPTIMIZERS
 
 ADD = shipped("add").change(steps=20, samples=50)
@@ -29,6 +31,10 @@ REINFORCE = shipped("add-reinforce").change(steps=20, samples=20)
 THROUGH = shipped("add-through-reward").change(steps=20)
 KNOB = shipped("knob")
 CHOOSE = shipped("choose").change(steps=20, samples=20)
+THREE = Experiment("three", network=(2, 5, 3), samples=20, steps=20, policy="a = o1")
+NINETEEN = shipped("add-categorical").change(
+    network=(2, 4, 19), steps=9, samples=20, objective="-stop(reward)*logp", schedule="constant"
+)
 
 _CLIPPED = (
     "ratio = exp(logp - old(logp)); adv = stop(reward - group_mean(reward)); "
@@ -134,6 +140,32 @@ SETTINGS: dict[str, tuple[Experiment, list[dict[str, Any]]]] = {
         "x1*x2", "0.3*x1 + sqrt(x2)", "7", "where(x1 > x2, x1, x2)", "max(x1, x2)", "x1**1.5",
         "erf(x2)", "sigmoid(x1) + 2", "softplus(x1)")]),
     "both": (shipped("both").change(steps=20, samples=4, fresh=True), [{}]),
+    "several outputs": (THREE, [{"objective": formula} for formula in (
+        "norm(o - t)", "std(o) + (o1 - t)**2", "mean(abs(o - t))", "max((o - t)**2)",
+        "min((o - t)**2) + sum(others(o)**2)/9", "sum(where(o > t, (o - t)**2, sqrt(t - o)))",
+        "sum(below(exp(o/9) + 0.1)*log(below(index) + 1)) + (o3 - t)**2",
+        "count(o)*(o1 - t)**2 + norm(index - 0.3)*sum(o**2)",
+        "e = exp(o - max(o)); p = e/sum(e); -sum(p*log(p)) + (sum(index*p) - t)**2",
+        "state b = 0; d = sum((o - t)**2); b = 0.9*b + 0.1*mean(d); objective = d - b")] + [
+        {"objective": "sum((o - old(o*index))**2) + (o1 - t)**2 + old(step)/100 + old(mean(o1))", "passes": 3},
+        {"objective": "(o1 - t)**2 + o3**2", "network": (2, 4, 8), "output_activation": "param s = 2; s*z"},
+    ]),
+    "networks apart": (THREE.change(apart=True, objective="(o1 - t)**2"), [
+        {"objective": "sum((o - t)**2)", "dropout": 0.2, "network": (2, 4, 3, 2)},
+        {"optimizer": "adam(lr=0.1, weight_decay=0.1)", "activation": "z*sigmoid(2*z)"},
+        {"optimizer": "w = w - 0.1*g/max(norm(g), 1)", "regulariser": "l2"},
+        {"objective": "(o1 - t)**2 + o2**2", "init": "xavier", "clip": 1.0, "regulariser": "l1", "batch": 7},
+        {"network": (2, 1, 2), "init": "W1=[[0.1, 0.2], [0.3, -0.4]]; b1=[0, 0.5]; W2=[[1], [2]]; b2=[0.25, 0.5]"},
+        {"policy": "gaussian_first", "reward": "distance", "fresh": True, "passes": 2, "objective": "state b = 0; "
+         "v = o2; objective = -old(reward - b - mean(v))*logp + (v - old(reward))**2; b = 0.9*b + 0.1*mean(reward)"},
+    ]),
+    "categorical": (NINETEEN, [
+        {"samples": 1}, {"objective": "ppo", "passes": 2},
+        {"reward": "-abs(a - t)", "objective": "-stop(reward - group_mean(reward))*logp - 0.1*entropy", "group": 10},
+        {"objective": "q = old(p); -stop(reward)*logp + sum(q*log(q/p))", "passes": 2},
+        {"reward": "-max((o - t)**2)", "objective": "-reward"},
+        {"reward": "-sum(abs(a - index))*norm(o)"},
+    ]),
 }  # fmt: skip
 """What is tried, in single and in double precision, on a base."""
 
@@ -141,6 +173,8 @@ CASES: dict[str, Experiment] = {
     "a long schedule": ADD.change(schedule="warmup_cosine(warmup=7)", optimizer="nadam"),
     "a long schedule, own optimizer": ADD.change(schedule="warmup_cosine(warmup=7)", optimizer="w = w - lr*g"),
     **{f"{name}, seed {seed}": shipped(name).change(seed=seed, steps=60) for name in EXPERIMENTS for seed in (3, 71)},
+    **{f"{name}, {precision}": shipped(name).change(steps=16, precision=precision)
+       for name in METHODS for precision in ("single", "double")},
     **{
         f"{kind}: {', '.join(map(str, settings.values()))}, {precision}": base.change(precision=precision).change(
             **settings)
@@ -307,6 +341,18 @@ def test_a_script_run_by_itself_prints_the_lines_of_the_contract(tmp_path: Path)
     assert re.fullmatch(r"5 \+ 3 = -?\d+\.\d\d", lines[7])
 
 
+@pytest.mark.parametrize("name", ["add-a2c", "add-categorical"])
+def test_a_script_of_several_outputs_ends_with_the_answers(name: str, tmp_path: Path) -> None:
+    path, case = tmp_path / "script.py", shipped(name).change(steps=30, samples=20)
+    path.write_text(torch_script(case), encoding="utf-8")
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=True)
+    found = re.findall(r"^\d+ \+ \d+ = (-?\d+\.\d\d)$", done.stdout, re.MULTILINE)
+    asked = np.array(case_questions := [[5.0, 3.0], [12.0, 30.0], [0.0, 0.0], [9.0, 9.0]])
+    wanted = answers(case, train(case).final, asked)
+    assert len(found) == len(case_questions)
+    assert [float(answer) for answer in found] == pytest.approx(wanted.tolist(), abs=0.0051)
+
+
 def tidy(folder: Path, *arguments: str) -> str:
     """What ruff has to say about all files of a folder."""
     command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--line-length=110", "--no-cache", str(folder)]
@@ -315,25 +361,26 @@ def tidy(folder: Path, *arguments: str) -> str:
 
 
 def test_scripts_are_as_tidy_as_ruff_wants_them(tmp_path: Path) -> None:
-    for i, name in enumerate([*EXPERIMENTS, *(name for name in CASES if name.endswith("double"))]):
-        case = shipped(name) if name in EXPERIMENTS else CASES[name]
+    shipping = [*EXPERIMENTS, *METHODS]
+    for i, name in enumerate([*shipping, *(name for name in CASES if name.endswith("double"))]):
+        case = shipped(name) if name in shipping else CASES[name]
         for lang in ("en", "zh"):
             (tmp_path / f"{lang}{i}.py").write_text(torch_script(case, lang=lang), encoding="utf-8")
     assert tidy(tmp_path, "check", "--select=E4,E7,E9,F,I,B", "--output-format=concise") == ""
     assert tidy(tmp_path, "format", "--diff") == ""
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", [*EXPERIMENTS, *METHODS])
 def test_a_script_is_plain(name: str) -> None:
     english, chinese = (torch_script(shipped(name), lang=lang) for lang in ("en", "zh"))
     trees = [ast.parse(source) for source in (english, chinese)]
     imported = {node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in ast.walk(trees[0])
                 if isinstance(node, ast.Import | ast.ImportFrom)}  # fmt: skip
-    assert imported == {"sys", "numpy", "torch"}
+    assert imported == {"sys", "numpy", "torch"} | ({"itertools"} if name == "add-categorical" else set())
     assert not re.search(r"[\u4e00-\u9fff]", english)
     assert re.search(r"[\u4e00-\u9fff]", chinese)
     assert without_docstrings(trees[0]) == without_docstrings(trees[1])
-    assert len(english.splitlines()) < 130
+    assert len(english.splitlines()) < 150
 
 
 def without_docstrings(tree: ast.Module) -> str:
@@ -357,6 +404,31 @@ def test_a_script_says_which_line_makes_which_symbol() -> None:
         assert line in source.splitlines()
     knob = torch_script(KNOB, lang="en")
     assert "    loss = -reward * torch.log(o)  # L = -stop(reward)*log(o)" in knob.splitlines()
+
+
+def test_networks_apart_read_as_such() -> None:
+    source = torch_script(shipped("add-actor-critic"), lang="en").splitlines()
+    for line in (
+        "        self.actor = Part()  # o1",
+        "        self.critic = Part()  # o2",
+        "        o = [self.actor(x), self.critic(x)]",
+        "    o1, o2 = net(x).split(1, dim=1)  # forward pass: the output for each question",
+        "    value = o2",
+    ):
+        assert line in source
+    assert "        self.net1 = Part()  # o1" in torch_script(shipped("add-a2c")).splitlines()
+
+
+def test_one_line_for_all_outputs() -> None:
+    source = torch_script(shipped("add-categorical"), lang="en")
+    for line in (
+        "    max_o = torch.stack(o).max(dim=0).values  # max_o = max(o)",
+        "    e = [torch.exp(o[k] - m) for k in range(19)]  # e = exp(o - m)",
+        "    sum_e = sum(e)",
+        "    p = [e[k] / sum_e for k in range(19)]  # p = e/sum_e",
+    ):
+        assert line in source.splitlines()
+    assert "p_1" not in source
 
 
 NAMES = {"o": Source("o", "tensor", live=True), "t": Source("t", "tensor"), "r": Source("r", "array"), "s": Source("s")}
