@@ -12,16 +12,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from glassgrad.doors import from_keywords, read_toml
 from glassgrad.engines.torch import train
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.exports import csv_text, export, json_text, latex_text, toml_text, torch_script
+from glassgrad.exports.chain import Chain
 from glassgrad.exports.latex import escaped
+from glassgrad.exports.outputs import for_all_outputs, over_outputs
 from glassgrad.exports.script.expression import Printer, Source
+from glassgrad.formula.evaluate import evaluate, evaluate_torch
 from glassgrad.formula.parser import parse
 from glassgrad.insight import answers
+from glassgrad.method import method
 from glassgrad.network import gradient_name
 from glassgrad.tables.experiments import EXPERIMENTS, METHODS, shipped
 from glassgrad.tables.optimizers import OPTIMIZERS
@@ -509,6 +514,66 @@ def test_latex_has_the_chain_rule() -> None:
         r"\min\left(1, \frac{1}{",
     ):
         assert equation in source
+
+
+def test_latex_has_one_line_for_all_outputs() -> None:
+    source = latex_text(shipped("add-categorical"), lang="en")
+    for equation in (
+        r"z_{2,k} &= \sum_{j=1}^{16} W_{2,k,j}\,a_{1,j} + b_{2,k}",
+        r"o_{k} &= z_{2,k} \quad (k = 1, \dots, 19)",
+        r"\mathrm{max}_{o} &= \max_{k} o_{k}",
+        r"p_{k} &= \frac{e_{k}}{\mathrm{sum}_{e}}",
+        r"\mathrm{below}_{p,k} &= \sum_{l<k} p_{l}",
+        r"\frac{\partial L}{\partial a_{1,i}} &= \sum_{k} \frac{\partial L}{\partial z_{2,k}}\,W_{2,k,i}",
+    ):
+        assert equation in source
+    assert "p_{1}" not in source
+    critic = latex_text(shipped("add-actor-critic"), lang="en")
+    for equation in (
+        r"z^{(k)}_{2} &= \sum_{j=1}^{5} W^{(k)}_{2,1,j}\,a^{(k)}_{1,j} + b^{(k)}_{2,1}",
+        r"\frac{\partial L}{\partial o_{2}} &= \frac{\partial L}{\partial \mathrm{value}}",
+    ):
+        assert equation in critic
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        "e = exp(o - 2); p = e/sum(e); -sum(p*log(p)) + (sum(index*p) - t)**2",
+        "std(o) + norm(o)*mean(max(o, t)) + sum(others(o)**2)",
+        "s = 0.1*mean(sum(o)*t); sum(s*(o - t)**2)",
+    ],
+)
+def test_the_chain_rule_over_all_outputs_is_that_of_pytorch(objective: str) -> None:
+    of, n = method(THREE.change(objective=objective)), 4
+    o = torch.randn(3, n, generator=torch.Generator().manual_seed(3), dtype=torch.float64, requires_grad=True)
+    t = torch.arange(n).double()
+    known: dict[str, Any] = {"t": t, **{f"o{k + 1}": o[k] for k in range(3)}}
+    for line in of.program.lines:
+        known[line.name] = evaluate_torch(line.tree, known, torch.float64)
+    known["objective"].mean().backward()
+    assert o.grad is not None
+    chain = Chain(for_all_outputs(of))
+    values: dict[str, Any] = {"t": t.numpy(), "o": o.detach().numpy(), "o1": o[0].detach().numpy()}
+    values["index"] = np.arange(3.0)[:, None]
+    for line in chain.lines:
+        inner = over_outputs(line.tree, chain.levels)
+        values[line.name] = evaluate(line.tree, values) if inner is None else evaluate(inner, values).sum(axis=0)
+    for name, alike, summed in chain.slopes():
+        over_k = np.sum(evaluate(summed, values) * np.ones((3, n)), axis=0)
+        values[f"d{name}"] = evaluate(alike, values) + (over_k.mean() if chain.levels[name] == "step" else over_k)
+    assert values["do"] / n == pytest.approx(o.grad.numpy(), abs=1e-12)
+
+
+def test_the_chain_rule_where_outputs_differ_in_latex() -> None:
+    objective = "sum(below(o**2)*t) + 3*max(o) + sum(o1*o)"
+    source = dict(Chain(for_all_outputs(method(THREE.change(objective=objective)))).backward())
+    assert source[r"\frac{\partial L}{\partial o_{k}}"] == (
+        r"2\,\left(\sum_{l>k} \frac{\partial L}{\partial \mathrm{below}_{1,l}}\right)\,o_{k} + "
+        r"\frac{\partial L}{\partial \mathrm{max}_{o}}\,\left[k = \arg\max_{l} o_{l}\right] + "
+        r"\frac{\partial L}{\partial \mathrm{sum}_{2}}\,o_{1} + "
+        r"\left[k = 1\right]\,\sum_{l} \frac{\partial L}{\partial \mathrm{sum}_{2}}\,o_{l}"
+    )
 
 
 def test_names_are_escaped_in_latex() -> None:

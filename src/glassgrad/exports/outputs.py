@@ -16,7 +16,8 @@ _FINEST: tuple[Level, ...] = ("output", "sample", "parameter")
 def for_all_outputs(of: Method) -> Method:
     """The method with one line for all outputs, of the level `output` where it has a value for each.
 
-    Over outputs only sum, max, min and below remain. A method without such lines stays as it is.
+    Over outputs only sum, max, min and below remain, each the whole of its line. A method without such lines stays
+    as it is.
 
     Example:
         >>> from glassgrad.experiment import Experiment
@@ -38,7 +39,7 @@ def for_all_outputs(of: Method) -> Method:
 
 def collected(of: Method) -> tuple[Line, ...]:
     """What is worked out when data is collected: the lines of `for_all_outputs`, then the value of each old(…)."""
-    levels = {**_given(of), **{line.name: line.level for line in of.program.lines}}
+    levels = levels_of(of)
     inner = ((name, parts(old)[0]) for old, name in of.olds.items())
     return (*of.program.lines, *(Line(name, tree, level_of(tree, levels)) for name, tree in inner))
 
@@ -59,6 +60,17 @@ def over_all(tree: Tree) -> bool:
     return is_aggregate(tree) or (isinstance(tree, Apply) and tree.function == BELOW)
 
 
+def over_outputs(tree: Tree, levels: Mapping[str, Level]) -> Tree | None:
+    """What a line of `for_all_outputs` sums up (or takes the largest of, …) over the outputs; None, if it does not."""
+    inner = parts(tree)[0] if over_all(tree) else None
+    return inner if inner is not None and level_of(inner, levels) == "output" else None
+
+
+def levels_of(of: Method) -> dict[str, Level]:
+    """The levels of all that the lines read, and of the lines."""
+    return {**_given(of), **{line.name: line.level for line in of.program.lines}}
+
+
 def _given(of: Method) -> dict[str, Level]:
     found: dict[str, Level] = dict.fromkeys((*of.task.names, "t", *of.outputs, "noise", "uniform"), "sample")
     each: dict[str, Level] = dict.fromkeys(("o", INDEX), "output") if len(of.outputs) > 1 else {}
@@ -75,9 +87,9 @@ class _Lines:
 
     def read(self) -> Iterator[Line]:
         for name, tree in self.of.written:
-            over_outputs = over_all(tree) and level_of(parts(tree)[0], self.levels) == "output"
-            before, tree = self.plain(tree) if isinstance(tree, Apply) and over_outputs else ([], tree)
-            for line in (*before, (name, tree)):
+            over = over_outputs(tree, self.levels) is not None
+            before, plain = self.plain(tree) if isinstance(tree, Apply) and over else ([], tree)
+            for line in (*before, (name, plain)):
                 yield self.line(*line)
 
     def line(self, name: str, tree: Tree) -> Line:
@@ -91,7 +103,8 @@ class _Lines:
             case "count":
                 return [], self.count
             case "mean":
-                return [], Apply("/", (Apply("sum", (inner,)), self.count))
+                total = self.free("sum")
+                return [(total, Apply("sum", (inner,)))], Apply("/", (Symbol(total), self.count))
             case "others":
                 total = self.free("sum")
                 rest = chain("+", (Symbol(total), negative(inner)))
@@ -102,9 +115,10 @@ class _Lines:
                 whole = Apply("where", (Apply("==", (Symbol(total), ZERO)), ZERO, root))
                 return [(total, _squares(inner))], whole
             case "std":
-                mean, total = self.free("mean"), self.free("sum")
-                gap = chain("+", (inner, negative(Symbol(mean))))
-                before = [(mean, Apply("/", (Apply("sum", (inner,)), self.count))), (total, _squares(gap))]
+                (first, mean), name = self.plain(Apply("mean", (inner,))), self.free("mean")
+                total = self.free("sum")
+                gap = chain("+", (inner, negative(Symbol(name))))
+                before = [*first, (name, mean), (total, _squares(gap))]
                 return before, Apply("sqrt", (Apply("/", (Symbol(total), less)),))
         return [], tree
 
