@@ -147,11 +147,12 @@ SETTINGS: dict[str, tuple[Experiment, list[dict[str, Any]]]] = {
     "both": (shipped("both").change(steps=20, samples=4, fresh=True), [{}]),
     "several outputs": (THREE, [{"objective": formula} for formula in (
         "norm(o - t)", "std(o) + (o1 - t)**2", "mean(abs(o - t))", "max((o - t)**2)",
-        "min((o - t)**2) + sum(others(o)**2)/9", "sum(where(o > t, (o - t)**2, sqrt(t - o)))",
+        "min((o - t)**2) + sum(others(o)**2)/9", "d = where(o > 2, o, sqrt(2 - o)); sum(d*t)",
         "sum(below(exp(o/9) + 0.1)*log(below(index) + 1)) + (o3 - t)**2",
         "count(o)*(o1 - t)**2 + norm(index - 0.3)*sum(o**2)",
         "e = exp(o - max(o)); p = e/sum(e); -sum(p*log(p)) + (sum(index*p) - t)**2",
-        "state b = 0; d = sum((o - t)**2); b = 0.9*b + 0.1*mean(d); objective = d - b")] + [
+        "state b = 0; d = sum((o - t)**2); b = 0.9*b + 0.1*mean(d); objective = d - b",
+        "k = exp(o/9); accumulate = below(k); Part = sum(k); Part + max(accumulate)")] + [
         {"objective": "sum((o - old(o*index))**2) + (o1 - t)**2 + old(step)/100 + old(mean(o1))", "passes": 3},
         {"objective": "(o1 - t)**2 + o3**2", "network": (2, 4, 8), "output_activation": "param s = 2; s*z"},
     ]),
@@ -161,6 +162,7 @@ SETTINGS: dict[str, tuple[Experiment, list[dict[str, Any]]]] = {
         {"optimizer": "w = w - 0.1*g/max(norm(g), 1)", "regulariser": "l2"},
         {"objective": "(o1 - t)**2 + o2**2", "init": "xavier", "clip": 1.0, "regulariser": "l1", "batch": 7},
         {"network": (2, 1, 2), "init": "W1=[[0.1, 0.2], [0.3, -0.4]]; b1=[0, 0.5]; W2=[[1], [2]]; b2=[0.25, 0.5]"},
+        {"policy": "gaussian_first", "reward": "distance", "samples": 1, "fresh": True, "objective": "actor_critic"},
         {"policy": "gaussian_first", "reward": "distance", "fresh": True, "passes": 2, "objective": "state b = 0; "
          "v = o2; objective = -old(reward - b - mean(v))*logp + (v - old(reward))**2; b = 0.9*b + 0.1*mean(reward)"},
     ]),

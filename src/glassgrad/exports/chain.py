@@ -27,6 +27,15 @@ class Chain:
     """The lines of a method, one for all outputs, and the chain rule back through them.
 
     of: as `for_all_outputs` gives it.
+
+    Example:
+        >>> from glassgrad.exports.outputs import for_all_outputs
+        >>> from glassgrad.experiment import Experiment
+        >>> from glassgrad.method import method
+        >>> experiment = Experiment("mine", network=(2, 3), policy="a = o1", objective="sum((o - t)**2)")
+        >>> for left, right in Chain(for_all_outputs(method(experiment))).backward():
+        ...     print(left, "=", right)
+        \\frac{\\partial L}{\\partial o_{k}} = 2\\,\\left(o_{k} - t\\right)
     """
 
     def __init__(self, of: Method) -> None:

@@ -7,7 +7,7 @@ from glassgrad.formula.evaluate import is_aggregate
 from glassgrad.formula.functions import AGGREGATES, BELOW
 from glassgrad.formula.lines import INDEX, Level, Line, named_parts
 from glassgrad.formula.simplify import ZERO
-from glassgrad.formula.tree import Apply, Number, Symbol, Tree, chain, negative, parts
+from glassgrad.formula.tree import Apply, Number, Symbol, Tree, chain, negative, parts, symbols
 from glassgrad.method import Method
 
 _FINEST: tuple[Level, ...] = ("output", "sample", "parameter")
@@ -26,7 +26,7 @@ def for_all_outputs(of: Method) -> Method:
         >>> [f"{line.level}: {line}" for line in of.program.lines]
         ['sample: a = o1', 'sample: sum_1 = sum((o - t)**2)', 'sample: objective = where(sum_1 == 0, 0, sqrt(sum_1))']
     """
-    if not of.program.families:
+    if len(of.outputs) == 1 or not any({"o", INDEX} & set(symbols(tree)) for _, tree in of.written):
         return of
     lines = tuple(_Lines(of).read())
     given = (*_given(of), *of.numbers, *of.program.states, *(line.name for line in lines))

@@ -17,7 +17,6 @@ from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.functions import Array
 from glassgrad.formula.lines import INDEX, Level, Line, read_lines, split_lines
 from glassgrad.formula.simplify import ONE
-from glassgrad.formula.text import show
 from glassgrad.formula.tree import Number, Symbol, Tree, substitute, symbols
 from glassgrad.method import Method
 from glassgrad.rl.exact import Exact, choice, normal, without_stop
@@ -48,11 +47,6 @@ class Answering:
         known: dict[str, Tree] = {"first": Number(self.first)}
         return tuple(Line(line.name, substitute(line.tree, known), line.level) for line in lines)
 
-    @property
-    def reading(self) -> str:
-        """The answer as a reader sees it; empty for a choice."""
-        return "" if self.mean is None else f"a = {self.mean} + sigma*noise, sigma = {show(self.sigma)}"
-
 
 def answering(of: Method, numbers: Mapping[str, Tree], sigma: float | None = None) -> Answering:
     """How a policy of several outputs answers by chance.
@@ -61,6 +55,14 @@ def answering(of: Method, numbers: Mapping[str, Tree], sigma: float | None = Non
 
     Raises:
         ExperimentError: neither with one of the outputs + sigma*noise nor with a choice by softmax.
+
+    Example:
+        >>> from glassgrad.formula.text import show
+        >>> from glassgrad.method import method
+        >>> from glassgrad.tables.experiments import shipped
+        >>> found = answering(method(shipped("add-a2c")), {"least": Number(0.1)})
+        >>> found.mean, show(found.sigma)
+        ('o1', 'exp(o2) + 0.1')
     """
     if sigma is not None:
         check_sigma(sigma)
