@@ -12,7 +12,7 @@ from glassgrad.equations import Step
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment, Precision
 from glassgrad.formula import derivative, parse
-from glassgrad.steps import families, quantities
+from glassgrad.steps import _quantities, families
 from glassgrad.tables.experiments import EXPERIMENTS, shipped
 from glassgrad.tables.optimizers import OPTIMIZERS
 from glassgrad.tables.row import Row
@@ -141,7 +141,7 @@ def wrong_row(monkeypatch: pytest.MonkeyPatch, table: dict[str, Row], name: str,
     assert old in table[name].formula
     monkeypatch.setitem(table, name, replace(table[name], formula=table[name].formula.replace(old, new)))
     _method.cache_clear()
-    quantities.cache_clear()
+    _quantities.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -150,7 +150,7 @@ def _fresh_methods() -> Iterator[None]:
 
     yield
     _method.cache_clear()
-    quantities.cache_clear()
+    _quantities.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_wrong_derivative_of_relu_is_caught(monkeypatch: pytest.MonkeyPatch) -
         return parse("[z >= -0.1]", ("z",)) if by == "z" else real(tree, by)
 
     monkeypatch.setattr("glassgrad.steps.derivative", wrong)
-    quantities.cache_clear()
+    _quantities.cache_clear()
     result = checked(small("add", samples=50))
     assert not result.passed
     assert result.families["dz1"].largest > result.tolerance

@@ -14,7 +14,7 @@ from glassgrad.formula.derivative import derivative
 from glassgrad.formula.lines import Level, Line, reads
 from glassgrad.formula.simplify import ONE, ZERO, add, multiply
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, chain, substitute
-from glassgrad.method import Method, method
+from glassgrad.method import Method, method, of_any_seed
 from glassgrad.network import gradient_name
 
 Section = Literal["forward", "objective", "backward", "gradient", "update"]
@@ -36,7 +36,6 @@ class Quantity:
         return self.line.name
 
 
-@lru_cache(maxsize=32)
 def quantities(experiment: Experiment) -> tuple[Quantity, ...]:
     """Every number of a step except the optimizer's, in the order in which they are computed.
 
@@ -45,6 +44,11 @@ def quantities(experiment: Experiment) -> tuple[Quantity, ...]:
         >>> [str(q.line) for q in quantities(shipped("add-linear"))][:4]
         ['z1 = W1_1_x1*x1 + W1_1_x2*x2 + b1_1', 'objective = (z1 - t)**2', 'L = mean(objective)', 'dz1 = 2*(z1 - t)']
     """
+    return _quantities(of_any_seed(experiment))
+
+
+@lru_cache(maxsize=32)
+def _quantities(experiment: Experiment) -> tuple[Quantity, ...]:
     of = method(experiment)
     dropout, clip = experiment.dropout > 0, experiment.clip
     found = (

@@ -110,7 +110,7 @@ class _Replay:
         o, seen = self.net.in_parts(self.batch.x, self.batch.mask)
         lines: dict[str, Any] = {}
         states = dict(self.moment.lines)
-        back = set().union(*(reads(self.of.backward, f"d{name}") for name in self.of.outputs))
+        back = reads(self.of.backward, *(f"d{name}" for name in self.of.outputs))
         differentiated = {name.removeprefix("d") for name in back} if self.of.backward else set()
         self.objective.run(o, self.batch, self.moment.step, states, lines, differentiated)
         found = self.sums(seen) | {"L": self.moment.loss}

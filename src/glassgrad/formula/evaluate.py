@@ -38,14 +38,12 @@ def evaluate(tree: Tree, values: Values, backend: NumPy = NUMPY) -> Array:
 
 def value_numpy(tree: Tree, values: Values, backend: NumPy = NUMPY) -> Array:
     """The same, with NumPy's warnings as they are set."""
-    match tree:
-        case Number(value):
-            return np.float64(value)
-        case Symbol(name):
-            return np.asarray(values[name] if name in values else CONSTANTS[name], dtype=np.float64)[()]
-        case Apply(name, arguments):
-            inner = (value_numpy(part, values, backend) for part in arguments)
-            return row_value(name, len(arguments))(backend, *inner)
+    if isinstance(tree, Apply):
+        inner = [value_numpy(part, values, backend) for part in tree.arguments]
+        return row_value(tree.function, len(inner))(backend, *inner)
+    if isinstance(tree, Number):
+        return np.float64(tree.value)
+    return np.asarray(values[tree.name] if tree.name in values else CONSTANTS[tree.name], dtype=np.float64)[()]
 
 
 def row_value(name: str, count: int) -> Any:
