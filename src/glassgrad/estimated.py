@@ -257,12 +257,12 @@ def _at_step(
 
 
 def _trained(experiment: Experiment, of: Method, after: int, progress: Progress | None) -> "Record":
-    """The run, and one more update for its own gradient; all of the run where a schedule reads where it ends."""
+    """The run so far, and one more update for its own gradient, if none reads where the run ends, beyond its end too."""
     from glassgrad.engines.torch import train
 
     ends = any("steps" in symbols(line.tree) for line in of.optimizer_program.lines)
     steps = experiment.steps if ends else min(after + 1, MAX_STEPS)
-    return train(experiment.change(steps=steps), every=max(1, after), progress=progress)
+    return train(experiment.change(steps=steps), every=max(1, after), progress=progress, until=after + 1)
 
 
 def _taken(gradient: Floats, exact: Floats, answers: int) -> Taken | None:
