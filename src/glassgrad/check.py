@@ -9,8 +9,8 @@ its scale; where its terms cancel everywhere, in double precision where it is at
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np

@@ -257,7 +257,7 @@ def _at_step(
 
 
 def _trained(experiment: Experiment, of: Method, after: int, progress: Progress | None) -> "Record":
-    """The run so far, and one more update for its own gradient, if none reads where the run ends, beyond its end too."""
+    """The run so far, and one more update for its own gradient; where no schedule reads its end, beyond its end too."""
     from glassgrad.engines.torch import train
 
     ends = any("steps" in symbols(line.tree) for line in of.optimizer_program.lines)
