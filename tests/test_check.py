@@ -144,8 +144,8 @@ def wrong_row(monkeypatch: pytest.MonkeyPatch, table: dict[str, Row], name: str,
     _quantities.cache_clear()
 
 
-@pytest.fixture(autouse=True)
-def _fresh_methods() -> Iterator[None]:
+@pytest.fixture
+def fresh_methods() -> Iterator[None]:
     from glassgrad.method import _method
 
     yield
@@ -172,6 +172,7 @@ def _fresh_methods() -> Iterator[None]:
         ("optimizers", "rmsprop", "sqrt(v) + eps", "sqrt(v + eps)", {"optimizer": "rmsprop(eps=0.01)"}),
     ],
 )
+@pytest.mark.usefixtures("fresh_methods")
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_wrong_row_is_caught(
     monkeypatch: pytest.MonkeyPatch, table: str, name: str, old: str, new: str, settings: dict[str, Any],
@@ -187,6 +188,7 @@ def test_a_wrong_row_is_caught(
     assert not checked(small("add", samples=30, steps=3, precision=precision, **settings), (1, 2, 3)).passed
 
 
+@pytest.mark.usefixtures("fresh_methods")
 def test_a_wrong_derivative_of_relu_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     real = derivative
 
@@ -200,6 +202,7 @@ def test_a_wrong_derivative_of_relu_is_caught(monkeypatch: pytest.MonkeyPatch) -
     assert result.families["dz1"].largest > result.tolerance
 
 
+@pytest.mark.usefixtures("fresh_methods")
 def test_a_wrong_regulariser_in_the_run_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     from glassgrad.engines.torch import Objective
 
