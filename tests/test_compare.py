@@ -17,9 +17,9 @@ import scipy.stats
 from rich.cells import cell_len
 
 import plainly
-from glassgrad import comparison as module
 from glassgrad import plots
-from glassgrad.comparison import MAX_METHODS, Comparison, compare, grid, joined, pieces
+from glassgrad.comparison import Comparison, compare, failed_last
+from glassgrad.contenders import MAX_METHODS, grid
 from glassgrad.doors import from_keywords
 from glassgrad.engines.torch import train
 from glassgrad.errors import ExperimentError, GlassgradError
@@ -33,6 +33,7 @@ from glassgrad.report.labels_and_reward import LabelsAndReward, labels_and_rewar
 from glassgrad.report.labels_text import labels_and_reward_text, picture
 from glassgrad.runs import CURVES, Progress, Runs, checkpoints, train_slowly
 from glassgrad.statistics import Interval, wilson
+from glassgrad.study import joined, pieces
 from glassgrad.tables.experiments import shipped
 from glassgrad.why import why
 
@@ -228,7 +229,7 @@ def test_pieces_in_any_order_are_the_whole() -> None:
 
 
 def test_memory_holds_no_more_curves_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BLOCK", 900)
+    monkeypatch.setattr("glassgrad.study.BLOCK", 900)
     found = compare("add", runs=2500, train=made_up)
     assert found.runs[0].curves.shape[0] == CURVES
     assert len(found.runs[0]) == 2500
@@ -252,7 +253,7 @@ def stopping(at: int) -> Any:
 
 
 def test_what_is_finished_when_stopped_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BLOCK", 10)
+    monkeypatch.setattr("glassgrad.study.BLOCK", 10)
     found = compare("add", "sub", "add-linear", runs=20, train=stopping(4))
     assert found.names == ("add", "sub")
     assert [len(runs) for runs in found.runs] == [20, 14]
@@ -273,7 +274,7 @@ def test_diverged_runs_count_as_failures(rates: Comparison) -> None:
     row, runs = rates.rows[0], rates.runs[0]
     assert row.diverged == np.sum(runs.diverged_at > 0) > 0
     assert row.rate.value == row.solved / 200
-    infinite = module.failed_last(runs)
+    infinite = failed_last(runs)
     assert np.isinf(infinite).sum() == row.diverged
     assert row.median_error.value == np.median(infinite)
 
@@ -514,7 +515,7 @@ def command_line(*arguments: str) -> None:
 
 @pytest.fixture
 def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_engine", lambda: (made_up, 100))
+    monkeypatch.setattr("glassgrad.engines.compiled.train_many", made_up)
 
 
 @pytest.mark.usefixtures("no_training")
@@ -563,7 +564,7 @@ def test_the_command_prints_tables(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_cannot_be_written_is_refused_before_training(
     options: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_engine", lambda: pytest.fail("it trained"))
+    monkeypatch.setattr("glassgrad.engines.compiled.train_many", lambda *_: pytest.fail("it trained"))
     with pytest.raises(GlassgradError):
         command_line("compare", "add", *options)
 

@@ -1,58 +1,27 @@
-"""Experiments against each other, over the same seeds: a study of many runs, and its rows.
+"""Experiments against each other, over the same seeds: a row of numbers for each, with the run as the unit."""
 
-A study is a list of independent pieces, each an experiment and a block of seeds. Training a piece is a pure function
-from these to a small table, and tables are joined: pieces can run anywhere, and memory does not grow with steps.
-"""
-
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glassgrad import statistics
-from glassgrad.doors import from_keywords
+from glassgrad.contenders import BARE, Contender, Vary, contenders, grid
 from glassgrad.errors import ExperimentError
-from glassgrad.experiment import FIELDS, Experiment, unknown_setting
-from glassgrad.formula.text import number_text
+from glassgrad.experiment import Experiment
 from glassgrad.method import method
-from glassgrad.runs import CURVES, Progress, Runs, train_slowly
+from glassgrad.runs import Progress, Runs
 from glassgrad.statistics import Interval
-from glassgrad.tables.optimizers import OPTIMIZERS, optimizer
+from glassgrad.study import Train, one_run, trained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from glassgrad.record import Record
     from glassgrad.why import Why
 
-BLOCK = 16_384  # runs of a piece
-BARE = ("optimizer", "schedule", "objective", "policy")  # settings whose values name themselves
-RATE = "lr"  # the optimizer's learning rate may be varied by itself
-MAX_RUNS, MAX_METHODS = 10_000_000, 200
-
-Train = Callable[[Experiment, Sequence[int], Progress | None], Runs]
-Vary = Mapping[str, Sequence[Any]] | Sequence[str]
-
-
-class Contender(NamedTuple):
-    """What is compared: its name, its experiment, and how a command line says it."""
-
-    name: str
-    experiment: Experiment
-    arguments: tuple[tuple[str, str], ...] = ()
-    varied: tuple[tuple[str, str], ...] = ()
-
-    def command(self, seed: int) -> str:
-        """The command that shows one of its runs."""
-        import shlex
-
-        base, *settings = self.arguments
-        options = (f"--{field.replace('_', '-')} {shlex.quote(value)}" for field, value in settings)
-        return " ".join(["glassgrad watch", shlex.quote(base[1]), *options, f"--seed {seed}"])
+MAX_RUNS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -234,7 +203,7 @@ def compare(
     _within("runs", runs, 1, MAX_RUNS)
     _within("seed", seed0, 0, 2**32 - runs)
     found = contenders(names or ("add",), grid(vary), settings)
-    tables = _trained(found, range(seed0, seed0 + runs), progress, train)
+    tables = trained([contender.experiment for contender in found], range(seed0, seed0 + runs), progress, train)
     finished = [(contender, table) for contender, table in zip(found, tables, strict=True) if table is not None]
     if not finished:
         raise KeyboardInterrupt
@@ -245,217 +214,6 @@ def compare(
 def _within(setting: str, value: Any, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ExperimentError("experiment.range", setting=setting, low=low, high=high, came=value)
-
-
-def grid(vary: Vary | None) -> list[dict[str, Any]]:
-    """Every combination of the values to try; a comma within brackets does not part two values.
-
-    Raises:
-        ExperimentError: a setting does not exist, has no values, or cannot be varied.
-
-    Example:
-        >>> grid(["optimizer=adam(lr=0.1),sgd", "steps=10"])
-        [{'optimizer': 'adam(lr=0.1)', 'steps': 10}, {'optimizer': 'sgd', 'steps': 10}]
-    """
-    if vary is None:
-        return [{}]
-    if not isinstance(vary, Mapping):
-        pairs = [_written(text) for text in ([vary] if isinstance(vary, str) else vary)]
-        vary = dict(pairs)
-        if len(vary) < len(pairs):
-            raise ExperimentError("compare.twice", what=", ".join(field for field, _ in pairs))
-    for field, values in vary.items():
-        if field not in (*FIELDS, RATE):
-            raise unknown_setting(field)
-        if field in ("seed", "name"):
-            raise ExperimentError("compare.not_varied", setting=field)
-        if isinstance(values, str) or not len(values):
-            raise ExperimentError("compare.vary", came=f"{field}={values}"[:40])
-    return [dict(zip(vary, values, strict=True)) for values in itertools.product(*vary.values())]
-
-
-def _written(text: str) -> tuple[str, list[Any]]:
-    """`steps=10,50` as ("steps", [10, 50])."""
-    field, _, values = text.partition("=")
-    field = field.strip().removeprefix("--").replace("-", "_")
-    parts = [part.strip() for part in _parts(values)]
-    if not field.isidentifier() or not all(parts):
-        raise ExperimentError("compare.vary", came=text[:40])
-    return field, [_number(field, part) for part in parts]
-
-
-def _parts(text: str) -> Iterator[str]:
-    """The text between commas that stand outside of brackets."""
-    depth, since = 0, 0
-    for i, sign in enumerate(text):
-        depth += (sign in "([{") - (sign in ")]}")
-        if sign == "," and depth <= 0:
-            yield text[since:i]
-            since = i + 1
-    yield text[since:]
-
-
-def _number(field: str, text: str) -> Any:
-    """The value of a setting that is a number; a value that is none is refused later, as any setting is."""
-    kind = next((str(row.type) for row in fields(Experiment) if row.name == field), "")
-    if field == RATE:
-        kind = "float"
-    for word, number in (("int", int), ("float", float)):
-        if kind.replace("typing.", "").removeprefix("<class '").startswith(word):
-            try:
-                return number(text)
-            except ValueError:
-                return text
-    return text
-
-
-def contenders(
-    names: Sequence[str | Experiment], cells: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
-) -> tuple[Contender, ...]:
-    """Each experiment with each combination of settings, by a name of its own.
-
-    Raises:
-        ExperimentError: two are the same, there are too many, or something does not fit together.
-    """
-    both = next((field for field in settings if any(field in cell for cell in cells)), None)
-    if both is not None:
-        raise ExperimentError("compare.both", setting=both)
-    found = [_contender(name, cell, settings) for name in names for cell in cells]
-    seen = [contender.name for contender in found]
-    twice = next((name for name in seen if seen.count(name) > 1), None)
-    if twice is not None:
-        raise ExperimentError("compare.twice", what=twice)
-    if len(found) > MAX_METHODS:
-        raise ExperimentError("compare.too_many", count=len(found), most=MAX_METHODS)
-    return tuple(found)
-
-
-def _contender(name: str | Experiment, cell: Mapping[str, Any], settings: Mapping[str, Any]) -> Contender:
-    changes = {field: value for field, value in {**settings, **cell}.items() if field != RATE}
-    experiment = name.change(**changes) if isinstance(name, Experiment) else from_keywords(name, **changes)
-    if RATE in cell:
-        changes["optimizer"] = with_rate(experiment.optimizer, cell[RATE])
-        experiment = experiment.change(optimizer=changes["optimizer"])
-    method(experiment)  # what does not fit together is refused before anything is trained
-    said = {field: _said(value) for field, value in changes.items()}
-    varied = tuple((field, _said(value)) for field, value in cell.items())
-    title = " ".join([experiment.name, *(f"{field}={value}" for field, value in varied)])
-    base = name.name if isinstance(name, Experiment) else name
-    return Contender(title, experiment, (("", base), *said.items()), varied)
-
-
-def with_rate(asked: str, rate: float | str) -> str:
-    """An optimizer with another learning rate.
-
-    Raises:
-        ExperimentError: it is written in lines of its own, or has no learning rate.
-
-    Example:
-        >>> with_rate("adam(lr=0.1, beta1=0.5)", 0.01)
-        'adam(lr=0.01, beta1=0.5)'
-    """
-    row = optimizer(asked)
-    if row is None or RATE not in row.numbers:
-        raise ExperimentError("compare.no_rate", optimizer=asked[:40])
-    usual = OPTIMIZERS[row.name].numbers
-    own = {key: number_text(value) for key, value in row.numbers.items() if value != usual[key] and key != RATE}
-    said = [f"{key}={value}" for key, value in ({RATE: _said(rate)} | own).items()]
-    return f"{row.name}({', '.join(said)})"
-
-
-def _said(value: Any) -> str:
-    """A setting as the command line has it: a network as 2-5-1."""
-    return "-".join(map(str, value)) if isinstance(value, tuple | list) else f"{value}"
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A part of a study: an experiment and a block of seeds."""
-
-    experiment: Experiment
-    seeds: range
-
-    def run(self, train: Train, progress: Progress | None = None) -> Runs:
-        """Its table: a pure function of the piece."""
-        return train(self.experiment, self.seeds, progress)
-
-
-def pieces(experiment: Experiment, seeds: range, block: int = BLOCK) -> list[Piece]:
-    """A study of one experiment in independent pieces.
-
-    Example:
-        >>> from glassgrad.tables.experiments import shipped
-        >>> [piece.seeds for piece in pieces(shipped("add"), range(20_000))]
-        [range(0, 16384), range(16384, 20000)]
-    """
-    return [Piece(experiment, seeds[start : start + block]) for start in range(0, len(seeds), block)]
-
-
-def joined(tables: Sequence[Runs]) -> Runs:
-    """The tables of one experiment's pieces as one."""
-    first = tables[0]
-    whole: dict[str, Any] = {
-        field.name: np.concatenate([getattr(table, field.name) for table in tables])
-        for field in fields(Runs)
-        if field.name not in ("experiment", "checkpoints", "curves", "seconds")
-    }
-    curves = np.concatenate([table.curves for table in tables])[:CURVES]
-    return replace(first, **whole, curves=curves, seconds=sum(table.seconds for table in tables))
-
-
-def _trained(
-    found: Sequence[Contender], seeds: range, progress: Progress | None, train: Train | None
-) -> list[Runs | None]:
-    """The tables of all; once stopped, of those that have any runs."""
-    train, block = (train, BLOCK) if train is not None else _engine()
-    tables: list[list[Runs]] = [[] for _ in found]
-    total, done = len(found) * len(seeds), 0
-    try:
-        for place, contender in enumerate(found):
-            for piece in pieces(contender.experiment, seeds, block):
-                table = piece.run(train, _shifted(progress, done, total))
-                tables[place].append(_light(table, sum(len(kept.curves) for kept in tables[place])))
-                done += len(table)
-                if progress is not None:
-                    progress(done, total)
-                if len(table) < len(piece.seeds):
-                    raise KeyboardInterrupt
-    except KeyboardInterrupt:
-        pass
-    return [joined([table for table in kept if len(table)]) if any(map(len, kept)) else None for kept in tables]
-
-
-def _light(table: Runs, curves_kept: int) -> Runs:
-    """A table with no more learning curves than are still wanted."""
-    return replace(table, curves=table.curves[: max(0, CURVES - curves_kept)].copy())
-
-
-def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
-    return None if progress is None else lambda done, _: progress(before + done, total)
-
-
-def _engine() -> tuple[Train, int]:
-    """The fastest engine that is there, and how many runs make a piece."""
-    from importlib import import_module
-
-    try:
-        fast: Train = import_module("glassgrad.engines.compiled").train_many
-    except (ImportError, AttributeError):
-        return train_slowly, 1
-    return fast, BLOCK
-
-
-def one_run(experiment: Experiment) -> "Record":
-    """One run with its whole record: by the engine that trains many, if it can, so that it is the very same run."""
-    from importlib import import_module
-
-    try:
-        found: Record = import_module("glassgrad.engines.compiled").train_one(experiment)
-    except (ImportError, AttributeError, ExperimentError):
-        from glassgrad.engines.torch import train
-
-        return train(experiment)
-    return found
 
 
 def failed_last(runs: Runs) -> NDArray[np.float64]:
@@ -532,6 +290,3 @@ def _camp(runs: Runs, count: int, error: float, place: int, one_question: bool) 
         final = one_run(runs.experiment.change(seed=seed)).final
         answer = float(answers(runs.experiment, final, method(runs.experiment).task.domain())[0])
     return Camp(count / len(runs), count, error, seed, answer)
-
-
-__all__ = ["Camp", "Comparison", "Contender", "Piece", "Row", "camps", "compare", "grid", "joined", "pieces"]

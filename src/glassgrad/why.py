@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassgrad.comparison import Contender, failed_last, one_run
+from glassgrad.comparison import failed_last
+from glassgrad.contenders import Contender
 from glassgrad.experiment import Experiment
 from glassgrad.locale import Text, text
 from glassgrad.method import method
 from glassgrad.runs import Progress, Runs, checkpoints
+from glassgrad.study import one_run
 
 LOOKED_AT = 50  # so many failing runs are trained again
 NEAR = 3  # tolerances: nearer than this to solved is near

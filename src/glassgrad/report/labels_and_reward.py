@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.comparison import Comparison, Row, Train, compare, failed_last
+from glassgrad.comparison import Comparison, Row, compare, failed_last
 from glassgrad.draws import Floats
 from glassgrad.ends import ends
 from glassgrad.experiment import Experiment
@@ -21,6 +21,7 @@ from glassgrad.report.compare_text import short
 from glassgrad.report.feedback import arriving
 from glassgrad.runs import Progress
 from glassgrad.statistics import Interval, median
+from glassgrad.study import Train
 from glassgrad.tables.experiments import shipped
 from glassgrad.task import Task
 

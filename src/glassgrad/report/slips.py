@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.comparison import Comparison, Train, compare
+from glassgrad.comparison import Comparison, compare
 from glassgrad.draws import Floats
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
@@ -18,6 +18,7 @@ from glassgrad.report.compare_json import plain
 from glassgrad.rl.held import LEAST, Held, Place, needed
 from glassgrad.runs import Progress, Runs
 from glassgrad.statistics import Interval, sign_test, wilson
+from glassgrad.study import Train
 from glassgrad.tables.row import unknown
 from glassgrad.tables.slips import ELSEWHERE, SLIPS, Elsewhere, Slip
 

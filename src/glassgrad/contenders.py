@@ -1,0 +1,157 @@
+"""What is compared: experiments by name, changed by settings, in every combination of the values to try."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, NamedTuple
+
+from glassgrad.doors import from_keywords
+from glassgrad.errors import ExperimentError
+from glassgrad.experiment import FIELDS, Experiment, unknown_setting
+from glassgrad.formula.text import number_text
+from glassgrad.method import method
+from glassgrad.tables.optimizers import OPTIMIZERS, optimizer
+
+BARE = ("optimizer", "schedule", "objective", "policy")  # settings whose values name themselves
+RATE = "lr"  # the optimizer's learning rate may be varied by itself
+MAX_METHODS = 200
+
+Vary = Mapping[str, Sequence[Any]] | Sequence[str]
+
+
+class Contender(NamedTuple):
+    """What is compared: its name, its experiment, and how a command line says it."""
+
+    name: str
+    experiment: Experiment
+    arguments: tuple[tuple[str, str], ...] = ()
+    varied: tuple[tuple[str, str], ...] = ()
+
+    def command(self, seed: int) -> str:
+        """The command that shows one of its runs."""
+        import shlex
+
+        base, *settings = self.arguments
+        options = (f"--{field.replace('_', '-')} {shlex.quote(value)}" for field, value in settings)
+        return " ".join(["glassgrad watch", shlex.quote(base[1]), *options, f"--seed {seed}"])
+
+
+def grid(vary: Vary | None) -> list[dict[str, Any]]:
+    """Every combination of the values to try; a comma within brackets does not part two values.
+
+    Raises:
+        ExperimentError: a setting does not exist, has no values, or cannot be varied.
+
+    Example:
+        >>> grid(["optimizer=adam(lr=0.1),sgd", "steps=10"])
+        [{'optimizer': 'adam(lr=0.1)', 'steps': 10}, {'optimizer': 'sgd', 'steps': 10}]
+    """
+    if vary is None:
+        return [{}]
+    if not isinstance(vary, Mapping):
+        pairs = [_written(text) for text in ([vary] if isinstance(vary, str) else vary)]
+        vary = dict(pairs)
+        if len(vary) < len(pairs):
+            raise ExperimentError("compare.twice", what=", ".join(field for field, _ in pairs))
+    for field, values in vary.items():
+        if field not in (*FIELDS, RATE):
+            raise unknown_setting(field)
+        if field in ("seed", "name"):
+            raise ExperimentError("compare.not_varied", setting=field)
+        if isinstance(values, str) or not len(values):
+            raise ExperimentError("compare.vary", came=f"{field}={values}"[:40])
+    return [dict(zip(vary, values, strict=True)) for values in itertools.product(*vary.values())]
+
+
+def _written(text: str) -> tuple[str, list[Any]]:
+    """`steps=10,50` as ("steps", [10, 50])."""
+    field, _, values = text.partition("=")
+    field = field.strip().removeprefix("--").replace("-", "_")
+    parts = [part.strip() for part in _parts(values)]
+    if not field.isidentifier() or not all(parts):
+        raise ExperimentError("compare.vary", came=text[:40])
+    return field, [_number(field, part) for part in parts]
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The text between commas that stand outside of brackets."""
+    depth, since = 0, 0
+    for i, sign in enumerate(text):
+        depth += (sign in "([{") - (sign in ")]}")
+        if sign == "," and depth <= 0:
+            yield text[since:i]
+            since = i + 1
+    yield text[since:]
+
+
+def _number(field: str, text: str) -> Any:
+    """The value of a setting that is a number; a value that is none is refused later, as any setting is."""
+    kind = next((str(row.type) for row in fields(Experiment) if row.name == field), "")
+    if field == RATE:
+        kind = "float"
+    for word, number in (("int", int), ("float", float)):
+        if kind.replace("typing.", "").removeprefix("<class '").startswith(word):
+            try:
+                return number(text)
+            except ValueError:
+                return text
+    return text
+
+
+def contenders(
+    names: Sequence[str | Experiment], cells: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
+) -> tuple[Contender, ...]:
+    """Each experiment with each combination of settings, by a name of its own.
+
+    Raises:
+        ExperimentError: two are the same, there are too many, or something does not fit together.
+    """
+    both = next((field for field in settings if any(field in cell for cell in cells)), None)
+    if both is not None:
+        raise ExperimentError("compare.both", setting=both)
+    found = [_contender(name, cell, settings) for name in names for cell in cells]
+    seen = [contender.name for contender in found]
+    twice = next((name for name in seen if seen.count(name) > 1), None)
+    if twice is not None:
+        raise ExperimentError("compare.twice", what=twice)
+    if len(found) > MAX_METHODS:
+        raise ExperimentError("compare.too_many", count=len(found), most=MAX_METHODS)
+    return tuple(found)
+
+
+def _contender(name: str | Experiment, cell: Mapping[str, Any], settings: Mapping[str, Any]) -> Contender:
+    changes = {field: value for field, value in {**settings, **cell}.items() if field != RATE}
+    experiment = name.change(**changes) if isinstance(name, Experiment) else from_keywords(name, **changes)
+    if RATE in cell:
+        changes["optimizer"] = with_rate(experiment.optimizer, cell[RATE])
+        experiment = experiment.change(optimizer=changes["optimizer"])
+    method(experiment)  # what does not fit together is refused before anything is trained
+    said = {field: _said(value) for field, value in changes.items()}
+    varied = tuple((field, _said(value)) for field, value in cell.items())
+    title = " ".join([experiment.name, *(f"{field}={value}" for field, value in varied)])
+    base = name.name if isinstance(name, Experiment) else name
+    return Contender(title, experiment, (("", base), *said.items()), varied)
+
+
+def with_rate(asked: str, rate: float | str) -> str:
+    """An optimizer with another learning rate.
+
+    Raises:
+        ExperimentError: it is written in lines of its own, or has no learning rate.
+
+    Example:
+        >>> with_rate("adam(lr=0.1, beta1=0.5)", 0.01)
+        'adam(lr=0.01, beta1=0.5)'
+    """
+    row = optimizer(asked)
+    if row is None or RATE not in row.numbers:
+        raise ExperimentError("compare.no_rate", optimizer=asked[:40])
+    usual = OPTIMIZERS[row.name].numbers
+    own = {key: number_text(value) for key, value in row.numbers.items() if value != usual[key] and key != RATE}
+    said = [f"{key}={value}" for key, value in ({RATE: _said(rate)} | own).items()]
+    return f"{row.name}({', '.join(said)})"
+
+
+def _said(value: Any) -> str:
+    """A setting as the command line has it: a network as 2-5-1."""
+    return "-".join(map(str, value)) if isinstance(value, tuple | list) else f"{value}"
