@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -35,15 +35,20 @@ from glassgrad.tables.schedules import SCHEDULES
 from glassgrad.tables.tasks import TASKS
 
 SMALL = shipped("add").change(samples=40, steps=20, network=(2, 3, 1))
+STEEP = 20
+"""Gradients may differ by so many times as much as parameters: they differ at once, while parameters move slowly."""
+
 FREE = {"single": 1e-4, "double": 1e-10}  # over 50 steps; after that training is chaotic
 SEEDS = (0, 5, 2**32 - 1)
 
 
-def distance(ours: Record, theirs: Record) -> float:
-    """The largest difference of any parameter at any step, by the largest parameter."""
-    largest = max(float(np.abs(values).max()) for values in theirs.parameters.values())
-    gaps = (float(np.abs(ours.parameters[name] - values).max()) for name, values in theirs.parameters.items())
-    return max(gaps) / largest
+def distance(ours: Record, theirs: Record, what: Literal["parameters", "gradients"] = "parameters") -> float:
+    """The largest difference of any of them at any step, by the largest."""
+    steps = theirs.steps + (what == "parameters")  # those after the last step, too
+    mine, their = ({name: values[:steps] for name, values in getattr(of, what).items()} for of in (ours, theirs))
+    largest = max(float(np.abs(values).max()) for values in their.values())
+    gaps = (float(np.abs(mine[name] - values).max()) for name, values in their.items())
+    return max(gaps) / largest if largest else max(gaps)
 
 
 def check_equal(experiment: Experiment) -> None:
@@ -56,8 +61,9 @@ def check_equal(experiment: Experiment) -> None:
     assert ours.steps == theirs.steps
     for name, values in theirs.parameters.items():
         assert np.array_equal(ours.parameters[name][0], values[0]), f"{experiment.name}: {name} starts elsewhere"
-    gap = distance(ours, theirs)
+    gap, slopes = distance(ours, theirs), distance(ours, theirs, "gradients")
     assert gap <= FREE[experiment.precision], f"{experiment.name}: {gap}"
+    assert slopes <= STEEP * FREE[experiment.precision], f"{experiment.name}: gradients differ by {slopes}"
 
 
 def machine_code(write: Callable[[ir.Module, Form], None], precision: str, *names: str) -> list[Callable[..., None]]:

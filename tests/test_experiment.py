@@ -202,9 +202,9 @@ def test_a_network_has_as_many_inputs_as_a_question() -> None:
 
 
 def test_several_outputs_are_no_answer_by_themselves() -> None:
-    assert "write o1, o2, … for one output" in str(refused("formula.for_each_output", network=(2, 5, 2)))
+    assert "write o1, o2, … for one output" in str(refused("formula.for_each_of_outputs", network=(2, 5, 2)))
     for objective in ("(o - t)**2", "state s = 0; s = s + o; o1"):
-        refused("formula.for_each_output", network=(2, 5, 2), policy="a = o1", objective=objective)
+        refused("formula.for_each_of_outputs", network=(2, 5, 2), policy="a = o1", objective=objective)
 
 
 def test_what_only_several_outputs_have_is_explained() -> None:

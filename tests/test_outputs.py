@@ -113,10 +113,10 @@ def test_levels() -> None:
 @pytest.mark.parametrize(
     ("source", "key"),
     [
-        ("(o - t)**2", "formula.for_each_output"),
-        ("a = o; sum(o)", "formula.for_each_output"),
-        ("logp = log(index); sum(o)", "formula.for_each_output"),
-        ("state s = 0; s = o; sum(o)", "formula.for_each_output"),
+        ("(o - t)**2", "formula.for_each_of_outputs"),
+        ("a = o; sum(o)", "formula.for_each_of_outputs"),
+        ("logp = log(index); sum(o)", "formula.for_each_of_outputs"),
+        ("state s = 0; s = o; sum(o)", "formula.for_each_of_outputs"),
         ("below(t)", "formula.below"),
         ("sum(below(t)*o)", "formula.below"),
         ("sum(o) + o5", "formula.unknown_name"),

@@ -127,8 +127,8 @@ def test_runs_are_the_same_alone_and_in_company() -> None:
 
 
 def test_large_networks_are_refused_by_the_compiled_engine() -> None:
-    with pytest.raises(ExperimentError, match="tried"):
-        train_many(Experiment("wide", network=(2, 40, 1), **EVOLUTION), [0])
+    with pytest.raises(ExperimentError, match="tried with more than 200 learned numbers"):
+        train_many(Experiment("wide", network=(2, 60, 1), **EVOLUTION), [0])
 
 
 def test_what_is_drawn_of_it_says_how_it_learns() -> None:
@@ -148,11 +148,19 @@ LOGP = "logp = -sum((tried - w)**2)"
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"policy": f"a = o + noise_w; {LOGP}"}, ("a is a single number",)),
+        ({"policy": f"a = o + noise_w; {LOGP}"}, ("what is tried",)),
+        ({"policy": f"{STOPPED}; a = o + noise_w; {LOGP}"}, ("a is a single number",)),
         ({"policy": "a = o; logp = -sum(w**2)"}, ("what is tried",)),
         ({"policy": f"tried = sum(noise_w); a = o; {LOGP}"}, ("what is tried",)),
         ({"policy": f"tried = w + 0.1*noise_w; a = o; {LOGP}"}, ("stop(w + sigma*noise_w)",)),
         ({"policy": f"tried = stop(2*w + noise_w); a = o; {LOGP}"}, ("noise_w = 0", "the weight itself")),
+        ({"policy": f"tried = stop(abs(w) + noise_w); a = o; {LOGP}"}, ("noise_w = 0", "the weight itself")),
+        ({"policy": f"tried = stop(w*step + noise_w); a = o; {LOGP}"}, ("noise_w = 0", "the weight itself")),
+        ({"policy": f"tried = stop(0.3 + noise_w + 0*w); a = o; {LOGP}"}, ("noise_w = 0", "the weight itself")),
+        ({"policy": f"tried = stop(w); a = o; {LOGP}"}, ("without chance", "stop(w + sigma*noise_w)")),
+        ({"policy": f"{STOPPED}; a = o + sum((tried - w)**2); {LOGP}"}, ("through the output", "a = o")),
+        ({"policy": f"{STOPPED}; a = o + 0.01*sum(w); {LOGP}"}, ("through the output", "a = o")),
+        ({"policy": f"{STOPPED}; a = o; logp = group_mean(tried)", "group": 8}, ("over weights",)),
         ({"policy": f"tried = stop(w + o*noise_w); a = o; {LOGP}"}, ("cannot read o",)),
         ({"policy": f"tried = stop(w + x1*noise_w); a = o; {LOGP}"}, ("cannot read x1",)),
         ({"passes": 4}, ("passes = 4",)),
@@ -171,6 +179,23 @@ def test_what_cannot_be_is_refused_in_one_line(settings: dict[str, Any], words: 
     assert "\n" not in said
     assert all(word in said for word in words), said
     assert isinstance(caught.value, GlassgradError)
+
+
+def test_w_may_be_a_name_of_the_policys_own() -> None:
+    own = LINEAR.change(policy="w = 2; a = stop(o + 0.5*w*noise); logp = -(a - o)**2")
+    assert not method(own).tried
+    check_equal(own)
+
+
+def test_what_is_tried_may_be_written_in_two_lines() -> None:
+    experiment = LINEAR.change(policy=f"tried = w; tried = stop(tried + 0.1*noise_w); a = o; {LOGP}")
+    check_equal(experiment)
+    assert {edge.source for edge in graph(experiment).into("z1")} == {"x", "tried_new"}
+
+
+def test_what_is_tried_is_drawn_although_only_the_answer_knows_it() -> None:
+    found = graph(LINEAR.change(policy=f"{STOPPED}; a = o", objective="(o - t)**2", reward=None))
+    assert {edge.source for edge in found.into("z1")} == {"x", "tried"}
 
 
 def test_a_line_for_each_weight_has_its_value() -> None:

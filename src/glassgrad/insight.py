@@ -94,16 +94,11 @@ def answers(experiment: Experiment, parameters: Parameters, inputs: Floats, outp
         **{name: seen[name] for name in of.outputs},
         **{name: inputs[:, i] for i, name in enumerate(of.task.names)},
     }
-    needed = reads(of.program.lines, of.program.latest["a"])
+    answer = of.program.latest["a"]
     for line in of.program.lines:
-        if line.name == "reward" or line.name == "objective":
-            break
-        if line.name not in needed:
-            continue
-        values[line.name] = evaluate(line.tree, values)
-        if line.name == "a":
-            break
-    return np.array(np.broadcast_to(values["a"], (len(inputs),)), dtype=np.float64)
+        if line.name in reads(of.program.lines, answer):
+            values[line.name] = evaluate(line.tree, values)
+    return np.array(np.broadcast_to(values[answer], (len(inputs),)), dtype=np.float64)
 
 
 def _by_output(of: Method, output: Floats) -> dict[str, Floats]:

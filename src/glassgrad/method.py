@@ -140,6 +140,11 @@ class Method:
         return tuple(Line(line.name, replace_parts(line.tree, named.get), line.level) for line in lines)
 
     @property
+    def tried_name(self) -> str:
+        """What the lines as they are written call the weights that are tried."""
+        return self.program.latest[TRIED]
+
+    @property
     def linear_output(self) -> bool:
         """Whether the output is the last sum itself: then o is called by that sum's name."""
         return self.output_activation.tree == Symbol("z")
@@ -465,16 +470,26 @@ def _several(policy: Row, network: Network) -> Several:
     Raises:
         ExperimentError: it does, and there are several outputs, or activations that learn; or nothing is tried.
     """
-    read = set().union(*map(symbols_of, split_lines(policy.formula)))
-    if not read & {"w", NOISE}:
+    if not _reads_weights(policy):
         return several_outputs(network.outputs) if network.outputs > 1 else Several()
     if network.outputs > 1:
         raise ExperimentError("experiment.perturbed_outputs", outputs=network.outputs)
-    if TRIED not in read:
+    if not any(re.match(rf"{TRIED}\s*=(?!=)", line) for line in split_lines(policy.formula)):
         raise ExperimentError("experiment.nothing_tried", policy=policy.name[:40])
     if learned := network.starts():
         raise ExperimentError("experiment.perturbed_learned", name=next(iter(learned))[:-1])
     return several_weights(tuple(name for name, _, _ in network.parameters()))
+
+
+def _reads_weights(policy: Row) -> bool:
+    """Whether w or noise_w means each weight, and is no name of the policy's own."""
+    own = set(policy.numbers)
+    for line in split_lines(policy.formula):
+        assigned = re.match(r"(?:state\s+)?(\w+)\s*=(?!=)", line)
+        if ({"w", NOISE} - own) & symbols_of(line[assigned.end() :] if assigned else line):
+            return True
+        own |= {assigned[1]} if assigned else set()
+    return False
 
 
 def _lines(kind: str, row: Row, given: Mapping[str, Level], result: str, several: Several | None = None) -> Program:
@@ -602,10 +617,11 @@ def _check_tried(experiment: Experiment, found: Method) -> None:
     """What is tried in a weight's place is that weight with chance added, and is cut off from it.
 
     Raises:
-        ExperimentError: it is not; it needs the output, which comes later; or it would have to outlast an update.
+        ExperimentError: it is not; it needs the output, which comes later; it would have to outlast an update; or the
+            answer knows the weights otherwise than through the output.
     """
     if not found.tried:
-        if "w" in _several(found.pieces["policy"], found.network).given:
+        if _reads_weights(found.pieces["policy"]):
             raise ExperimentError("experiment.nothing_tried", policy=found.pieces["policy"].name[:40])
         return
     if experiment.passes > 1:
@@ -617,10 +633,27 @@ def _check_tried(experiment: Experiment, found: Method) -> None:
     before = tuple(line for line in lines if line.name in needed)
     if any(line.name == f"d{weight}" for line in adjoints(before, name, {weight: "step"})):
         raise ExperimentError("experiment.tried_travels")
-    without = {f"noise_{other}": 0.0 for other in found.tried} | dict.fromkeys(found.tried, 0.7) | {weight: 0.3}
-    values: dict[str, object] = {**found.numbers, **without, "step": 1.0}
-    if run_lines(before, values, lambda tree, known: evaluate(tree, known))[name] != values[weight]:
+    if not _without_chance(found):
         raise ExperimentError("experiment.tried_other")
+    if any(f"noise_{one}" not in reads(lines, tried) for one, tried in found.tried.items()):
+        raise ExperimentError("experiment.tried_same")
+    own = {*found.tried, *found.tried.values(), *(f"noise_{one}" for one in found.tried)}
+    if reads(lines, found.program.latest["a"]) & own:
+        raise ExperimentError("experiment.answer_of_weights")
+
+
+def _without_chance(found: Method) -> bool:
+    """Whether what is tried is the weight itself where noise_w is 0: at five values, at early and late steps."""
+    lines = found.program.lines
+    before = tuple(line for line in lines if line.name in reads(lines, *found.tried.values()))
+    places = np.array([-3.5, -0.3, 0.0, 0.3, 7.0])
+    weights = {weight: np.roll(places, i) for i, weight in enumerate(found.tried)}
+    values: dict[str, object] = {**found.numbers, **weights, **{f"noise_{weight}": 0.0 for weight in weights}}
+    for step in (1.0, 2.0, 1000.0):
+        known = run_lines(before, {**values, "step": step}, lambda tree, names: evaluate(tree, names))
+        if not all(np.array_equal(np.asarray(known[name]), weights[one]) for one, name in found.tried.items()):
+            return False
+    return True
 
 
 def _tried_again(found: Method) -> bool:

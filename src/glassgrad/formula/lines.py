@@ -208,7 +208,7 @@ class _Reader:
         each = {name: several.each(name) for name, level in given.items() if level == "output"}
         varying = (one for name, one in each.items() if name not in several.settled)
         self.levels |= {part.name: "sample" for one in varying for part in one if isinstance(part, Symbol)}
-        self.outputs = Outputs(several.labels, each, self.line)
+        self.outputs = Outputs(several, each, self.line)
         self.more: tuple[str, ...] = (BELOW,) if INDEX in each else ()
         self.families: dict[str, str] = {}
 
@@ -246,7 +246,7 @@ class _Reader:
         tree = self.outputs.reduced(tree) if self.outputs.each else tree
         if self.outputs.differ(tree):
             if name in self.states or name in _ONE_NUMBER:
-                raise FormulaError("formula.for_each_output", line=f"{name} = {formula}", name=name)
+                raise FormulaError(f"formula.for_each_of_{self.outputs.kind}", line=f"{name} = {formula}", name=name)
             self.assign_each(name, tree)
             return
         tree = self.hoisted(tree)

@@ -8,6 +8,7 @@ W1_1_x1 + noise_W1_1_x1, ….
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from glassgrad.errors import FormulaError
 from glassgrad.formula.evaluate import is_aggregate
@@ -30,12 +31,13 @@ class Several:
     """What there are several of: outputs, or weights.
 
     labels: how a line for one of them ends: p_1. given: the names that have a value for each without any line.
-    settled: those of them that are the same for all samples.
+    settled: those of them that are the same for all samples. kind: what a message calls them.
     """
 
     labels: tuple[str, ...] = ("1",)
     given: Mapping[str, Each] = field(default_factory=dict)
     settled: tuple[str, ...] = ()
+    kind: Literal["outputs", "weights"] = "outputs"
 
     def each(self, name: str) -> Each:
         """A name's formula for each.
@@ -58,20 +60,19 @@ def several_outputs(count: int) -> Several:
 def several_weights(names: tuple[str, ...]) -> Several:
     """The weights and biases w, each with a random number of its own."""
     noise = tuple(Symbol(f"noise_{name}") for name in names)
-    return Several(names, {"w": tuple(map(Symbol, names)), NOISE: noise}, settled=("w",))
+    return Several(names, {"w": tuple(map(Symbol, names)), NOISE: noise}, settled=("w",), kind="weights")
 
 
 class Outputs:
     """Knows which names have a value for each output, and makes lines of what is asked of all of them.
 
-    labels: how lines for one output end. each: these names, with their formulas for each output.
+    several: what there are several of. each: these names, with their formulas for each output.
     line: makes a new line of a sample, given what it is called, the family that it is one of, and its formula.
     """
 
-    def __init__(
-        self, labels: tuple[str, ...], each: Mapping[str, Each], line: Callable[[str, str, Tree], Symbol]
-    ) -> None:
-        self.labels, self.count, self.line = labels, len(labels), line
+    def __init__(self, several: Several, each: Mapping[str, Each], line: Callable[[str, str, Tree], Symbol]) -> None:
+        self.labels, self.kind, self.line = several.labels, several.kind, line
+        self.count = len(self.labels)
         self.each = dict(each)
         self.known: dict[Tree, Tree] = {}
 
@@ -140,7 +141,7 @@ class Outputs:
                 whole = Apply(BELOW, (inner,))
                 self.each[show(whole)] = (Number(0.0), *self.running("+", whole, each)[:-1])
                 return Symbol(show(whole))
-        raise FormulaError("formula.not_over_outputs", name=function, line=f"{function}({show(inner)})")
+        raise FormulaError(f"formula.not_over_{self.kind}", name=function, line=f"{function}({show(inner)})")
 
     def running(self, function: str, whole: Tree, each: Each) -> Each:
         """Sums (or extremes) of the first, of the first two, …, each but the first and the last a line; then the last.

@@ -15,7 +15,7 @@ from glassgrad.graph.layers import Draft, layer_drafts, output_draft
 from glassgrad.graph.model import Edge, Graph, Node
 from glassgrad.graph.obstacle import obstacle
 from glassgrad.graph.slopes import arriving, numbers_of, reached, slope_texts
-from glassgrad.method import TRIED, Method, method
+from glassgrad.method import Method, method
 
 _ROLES = {"a": "answer", "reward": "reward", "objective": "objective", "logp": "logp"}
 _GIVEN = {"t": "label", "noise": "noise", "uniform": "noise", NOISE: "noise", "step": "step"}
@@ -48,7 +48,7 @@ def graph(experiment: Experiment) -> Graph:
 
 def _perturbed_first(of: Method, drafts: list[Draft]) -> list[Draft]:
     """Where weights are perturbed, what is tried comes before the first sum, and all that it reads before that."""
-    before = reads(_lines(of), TRIED)
+    before = reads(_lines(of), of.tried_name)
     first = [draft for draft in drafts if draft.node.kind == "parameter" or draft.node.symbol in {"x", *before}]
     given = [draft for draft in first if draft.node.kind != "line"]
     return [*given, *(d for d in first if d not in given), *(d for d in drafts if d not in first)]
@@ -66,7 +66,8 @@ def _lines(of: Method) -> tuple[Line, ...]:
 
 def _wanted(of: Method) -> set[str]:
     """The lines that lead to the objective, to the reward, or to a state of the next step."""
-    results = ("objective", "reward", *(of.program.latest[state] for state in of.program.states))
+    results = ["objective", "reward", *(of.program.latest[state] for state in of.program.states)]
+    results += [of.tried_name] if of.tried else []
     return reads(_lines(of), *results)
 
 

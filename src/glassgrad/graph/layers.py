@@ -7,7 +7,7 @@ from itertools import islice
 from glassgrad.formula.text import show
 from glassgrad.formula.tree import Symbol, Tree, chain, substitute
 from glassgrad.graph.model import Node, Why
-from glassgrad.method import TRIED, Method
+from glassgrad.method import Method
 
 MANY = 12  # a layer of more units has no numbers by name
 
@@ -38,11 +38,11 @@ def layer_drafts(of: Method, dropout: bool) -> Iterator[Draft]:
     for layer in net.layers:
         yield from _parameter_drafts(of, layer)
         below, z, units = vector(layer - 1, "a"), f"z{layer}", net.sizes[layer]
-        before = f"{TRIED}_" if of.tried else ""
+        before = f"{of.tried_name}_" if of.tried else ""
         formula = f"{before}W{layer}·{below} + {before}b{layer}"
         node = Node(z, z, "layer", _role(of, layer), formula, layer, (units,),
                     _few(net.sum_name(layer, i) for i in net.units(layer)))  # fmt: skip
-        numbers = (TRIED,) if of.tried else (f"W{layer}", f"b{layer}")
+        numbers = (of.tried_name,) if of.tried else (f"W{layer}", f"b{layer}")
         yield Draft(node, reads=((below, None), *((name, None) for name in numbers)))
         if layer < net.last:
             yield from _activation_drafts(of, layer, dropout)

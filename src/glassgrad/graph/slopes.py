@@ -27,6 +27,8 @@ def _with_slope(of: Method, node: Node, masked: bool) -> Node:
         return replace(node, derivative=text, slopes=tuple(map(gradient_name, node.numbers)))
     back = _back(of, node)
     text = _line(of, back) if back else _layer(of, node, masked)
+    if of.tried and len(node.numbers) > 1 and not node.layer:  # one line for all weights
+        text, back = _of_any_weight(of, back), ""
     own = "" if back in ("", node.symbol) else f"d{of.output_names.get(back, back)}"
     slopes = (own,) if own else tuple(f"d{name}" for name in node.numbers)
     return replace(node, derivative=text, slopes=slopes, back=own) if text else node
@@ -92,17 +94,17 @@ def _parameter(of: Method, node: Node) -> str:
     share = ZERO if of.regulariser is None else derivative(of.regulariser.tree, "w")
     if of.tried:
         cost = share if node.role == "weights" else ZERO
-        return f"{_perturbed(of)}{_plus(show(substitute(cost, {'w': Symbol(node.symbol)})))}"
+        return f"{_of_any_weight(of, next(iter(of.tried)))}{_plus(show(substitute(cost, {'w': Symbol(node.symbol)})))}"
     if node.role == "biases":
         return f"mean(dz{layer})"
     below = "x" if layer == 1 else f"a{layer - 1}"
     return f"mean(dz{layer}·{below}ᵀ){_plus(show(substitute(share, {'w': Symbol(node.symbol)})))}"
 
 
-def _perturbed(of: Method) -> str:
-    """The chain rule's own line for any of the weights that are perturbed."""
+def _of_any_weight(of: Method, name: str) -> str:
+    """The chain rule's own line for something that there is once for each perturbed weight."""
     weight = next(iter(of.tried))
-    tree = next((line.tree for line in of.backward if line.name == f"d{weight}"), ZERO)
+    tree = next((line.tree for line in of.backward if line.name == f"d{name}"), ZERO)
     ends = {name: family for name, family in of.program.families.items() if name.endswith(f"_{weight}")}
     ends |= {weight: "w", f"noise_{weight}": NOISE} | {f"d{name}": f"d{family}" for name, family in ends.items()}
     return show(substitute(tree, {name: Symbol(family) for name, family in ends.items()}))

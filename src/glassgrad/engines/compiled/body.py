@@ -27,7 +27,7 @@ from glassgrad.engines.compiled.vector import INDEX, Code, Form, Variable, Vecto
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import is_aggregate
 from glassgrad.formula.functions import CONSTANTS
-from glassgrad.formula.lines import Line
+from glassgrad.formula.lines import Line, reads
 from glassgrad.formula.tree import Apply, Symbol, Tree, symbols, walk
 from glassgrad.method import Method, method
 from glassgrad.network import gradient_name
@@ -127,7 +127,7 @@ class Body:
         code.store(code["OUT"], 0, loss)
         finite = code.at.and_(_finite(code, loss), self.finite_gradient(code))
         with code.at.if_then(finite):
-            self.update(code)
+            self.update(code, known.get("shrink"))
         code.close(code.at.zext(finite, INDEX))
 
     def gradient(self, code: Code) -> Names:
@@ -180,9 +180,7 @@ class Body:
     def store_gradients(self, code: Code, known: Names) -> None:
         """Each gradient in its parameter's place."""
         for name, place in self.places.items():
-            gradient = gradient_name(name)
-            found = known[f"g_{gradient[1:]}" if self.experiment.clip is not None else gradient]
-            code.store(code["G"], place, found)
+            code.store(code["G"], place, known[gradient_name(name)])
 
     def loop(self, code: Code, emit: Emitter, stage: Stage, known: Names) -> Names:
         """One pass through the samples: the means and extremes that it makes."""
@@ -240,8 +238,11 @@ class Body:
             total.add(code.load(code["G"], p) * 0.0)
         return _finite(code, total.get().total())
 
-    def update(self, code: Code) -> None:
-        """The optimizer's lines for every parameter, vectors of parameters at a time."""
+    def update(self, code: Code, shrink: Vector | None) -> None:
+        """The optimizer's lines for every parameter, vectors of parameters at a time.
+
+        shrink: what clipping multiplies each gradient with.
+        """
         program = self.of.optimizer_program
         emit = Emitter(code, self.rates, "HO")
         rows = {state: i * self.slots for i, state in enumerate(program.states)}
@@ -256,7 +257,8 @@ class Body:
                 continue
             sums = Sums(code, stage.aggregates, self.form.lanes)
             with code.loop(self.slots, step=self.form.lanes) as p:
-                values = known | {"w": code.load(code["P"], p), "g": code.load(code["G"], p)}
+                g = code.load(code["G"], p)
+                values = known | {"w": code.load(code["P"], p), "g": g if shrink is None else g * shrink}
                 values |= {s: code.load(code["M"], _plus(code, p, rows[s])) for s in rows if s not in whole}
                 values |= {
                     name: code.load(code["ROOM"], _plus(code, p, self.shelf(name) * self.slots))
@@ -326,16 +328,15 @@ class Body:
     def answer(self, emit: Emitter, values: Names) -> Vector:
         """From the output to the answer, without chance."""
         values = values | {name: values[shown] for name, shown in self.of.output_names.items()}
+        answer = self.of.program.latest["a"]
         for line in self.of.program.lines:
-            if line.name in ("reward", "objective"):
-                break
+            if line.name not in reads(self.of.program.lines, answer):
+                continue
             known = values.keys() | emit.constants.settings | CONSTANTS.keys()
             plain = set(symbols(line.tree)) <= known and not any(map(is_aggregate, walk(line.tree)))
             if line.level == "sample" or plain:
                 values[line.name] = emit(line.tree, values)
-            if line.name == "a":
-                break
-        return values["a"]
+        return values[answer]
 
 
 class Sums:

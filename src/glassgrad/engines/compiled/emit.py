@@ -17,11 +17,11 @@ SMALL = 16  # whole numbers up to this are written out
 
 
 class Unsupported(Exception):
-    """A formula that this engine cannot run; `what` names it."""
+    """A formula that this engine cannot run; `what` names it. most: more learned numbers than it can have with that."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, most: int | None = None) -> None:
         super().__init__(what)
-        self.what = what
+        self.what, self.most = what, most
 
 
 @dataclass

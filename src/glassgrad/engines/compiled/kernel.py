@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from glassgrad.engines.compiled.body import Body
 from glassgrad.engines.compiled.build import Built, build
-from glassgrad.engines.compiled.emit import Constants
+from glassgrad.engines.compiled.emit import Constants, Unsupported
 from glassgrad.engines.compiled.groups import Groups
 from glassgrad.engines.compiled.moments import MomentsBody, fits
 from glassgrad.engines.compiled.training import Training
@@ -21,6 +21,7 @@ from glassgrad.formula.evaluate import evaluate
 from glassgrad.method import method
 
 UNROLLED = 100  # learned numbers up to which a network is written out
+MOST = 200  # the same for networks that cannot be written with loops: more would take long to compile
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def kernel(experiment: Experiment, distinct: bool) -> Kernel:
         body.advance()
         names += ("groups",)
     else:
-        body = Body(experiment) if method(experiment).network.count <= UNROLLED else WideBody(experiment)
+        body = WideBody(experiment) if _wide(experiment) else Body(experiment)
     body.step()
     body.evaluation()
     if body.olds:
@@ -65,6 +66,19 @@ def kernel(experiment: Experiment, distinct: bool) -> Kernel:
     training = Groups(body, distinct) if isinstance(body, MomentsBody) else Training(body, distinct)
     training.write()
     return Kernel(build(str(body.module), names), body, training.columns)
+
+
+def _wide(experiment: Experiment) -> bool:
+    """Whether a network is so large that it takes loops.
+
+    Raises:
+        Unsupported: it is, but it is one that has to be written out, and too large for that.
+    """
+    of = method(experiment)
+    written_out = "apart" if of.network.parts > 1 else "tried" if of.tried else None
+    if written_out and of.network.count > MOST:
+        raise Unsupported(written_out, MOST)
+    return of.network.count > UNROLLED and written_out is None
 
 
 def table(constants: Constants, settings: Mapping[str, float], steps: int, dtype: Any) -> NDArray[Any]:

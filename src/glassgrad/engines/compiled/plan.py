@@ -81,7 +81,7 @@ def plan(experiment: Experiment, distinct: bool | None = None) -> Plan:
     try:
         made = kernel(experiment.change(name="", seed=0, steps=1), by_count)  # no code depends on these
     except Unsupported as reason:
-        raise unsupported(reason.what) from None
+        raise unsupported(reason.what, reason.most) from None
     body = made.body
     seen = len(drawn.truth) if by_count else min(experiment.batch or drawn.samples, drawn.samples)
     arrays = _formulas(experiment, of, body) | _numbers(experiment, of, body) | _data(of, body, drawn)
@@ -154,8 +154,10 @@ def group_memory(of: Plan) -> dict[str, NDArray[Any]]:
     }
 
 
-def unsupported(what: str) -> ExperimentError:
-    """The error for what this engine cannot run."""
+def unsupported(what: str, most: int | None = None) -> ExperimentError:
+    """The error for what this engine cannot run (with more than so many learned numbers)."""
+    if most is not None:
+        return ExperimentError("compiled.too_many", what=what, most=most)
     return ExperimentError("compiled.unsupported", what=what)
 
 

@@ -11,7 +11,7 @@ from llvmlite import ir
 
 from glassgrad.engines.compiled.arithmetic import absolute, larger, smaller
 from glassgrad.engines.compiled.body import EVALUATION, Body, Names
-from glassgrad.engines.compiled.emit import Emitter, Unsupported
+from glassgrad.engines.compiled.emit import Emitter
 from glassgrad.engines.compiled.stages import stages
 from glassgrad.engines.compiled.vector import INDEX, Code, Vector, totals
 from glassgrad.experiment import Experiment
@@ -29,10 +29,6 @@ class WideBody(Body):
     def __init__(self, experiment: Experiment) -> None:
         super().__init__(experiment)
         self.width = self.form.lanes
-        if self.net.parts > 1:
-            raise Unsupported("apart")
-        if self.of.tried:
-            raise Unsupported("tried")
         sizes = self.net.sizes
         self.bases = [sum(sizes[k] * (sizes[k - 1] + 1) + len(self.net.learned_in(k)) for k in range(1, layer))
                       for layer in range(len(sizes) + 1)]  # fmt: skip
@@ -123,7 +119,7 @@ class WideBody(Body):
                 self.backward(code, emit, known, layer, keep)
         known["L"] = self.costs(code, emit, known["L"])
         if self.experiment.clip is not None:
-            self.clipping(code, emit)
+            known["shrink"] = self.shrink(code, emit)
         return known
 
     def collecting(self) -> tuple[Line, ...]:
@@ -239,16 +235,14 @@ class WideBody(Body):
                     code.store(code["G"], place, code.load(code["G"], place, step) + share)
         return loss + total.get().total()
 
-    def clipping(self, code: Code, emit: Emitter) -> None:
-        """g = gradient * min(1, clip/(norm + 1e-6))."""
+    def shrink(self, code: Code, emit: Emitter) -> Vector:
+        """What clipping multiplies each gradient with: min(1, clip/(norm + 1e-6))."""
         squares = code.variable(code.number(0))
         with code.loop(self.slots, step=code.form.lanes) as p:
             g = code.load(code["G"], p)
             squares.add(g * g)
         clip = emit(Symbol("clip"), {})
-        shrink = smaller(clip.like(1), clip / (squares.get().total().intrinsic("sqrt") + 1e-6))
-        with code.loop(self.slots, step=code.form.lanes) as p:
-            code.store(code["G"], p, code.load(code["G"], p) * shrink)
+        return smaller(clip.like(1), clip / (squares.get().total().intrinsic("sqrt") + 1e-6))
 
     # evaluation --------------------------------------------------------------------------------------------------
 
