@@ -172,7 +172,8 @@ class _Run:
         batch = self.fixed or self.batch_at(step)
         with torch.no_grad():
             seen: dict[str, Tensor] = {}
-            o = self.net(batch.x, batch.mask, seen, self.objective.perturb(self.net, batch, step))
+            spelled_out = Objective(self.of, self.dtype, self.experiment.group, spelled_out=True)
+            o = self.net(batch.x, batch.mask, seen, spelled_out.perturb(self.net, batch, step))
         for name, value in seen.items():
             if not bool(torch.isfinite(value).all()):
                 return f"overflow in {name}"
