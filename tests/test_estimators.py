@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 import glassgrad as gg
+from glassgrad import insight
 from glassgrad.cli import main
 from glassgrad.draws import Floats
 from glassgrad.errors import GlassgradError
@@ -29,13 +30,13 @@ from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate, evaluate_torch
 from glassgrad.formula.parser import parse
 from glassgrad.locale import set_language
-from glassgrad.method import method
+from glassgrad.method import Method, method
 from glassgrad.rl.arriving import Arriving, arriving, of_run
 from glassgrad.rl.estimate import FALSE_ALARM, Column, _Meter, _Spread, estimate, judged, p_value
 from glassgrad.rl.estimators import BATCH, ESTIMATORS, GROUP, Estimator, own
 from glassgrad.rl.grouped import Grouped
 from glassgrad.rl.in_training import chance_of, in_training, questions
-from glassgrad.rl.network import flat, jacobian, outputs
+from glassgrad.rl.network import every_output, flat, jacobian, outputs
 from glassgrad.rl.situation import Situation, one_choice, one_question
 from glassgrad.tables.experiments import shipped
 
@@ -334,6 +335,89 @@ def test_the_exact_gradient_is_the_difference_quotient(name: str, reward: str) -
 
         better = (8 * (value(h) - value(-h)) - (value(2 * h) - value(-2 * h))) / (12 * h)
         assert exact[i] == pytest.approx(better, abs=1e-6, rel=1e-5)
+
+
+SEVERAL = {
+    "first": shipped("add-actor-critic"),
+    "learned": shipped("add-a2c"),
+    "shared": shipped("add-a2c").change(apart=False, network=(2, 4, 3, 3), activation="tanh"),
+    "same": shipped("add-actor-critic").change(policy="a = stop(o2 + exp(o2/9)*noise); logp = -o2*0", objective="logp"),
+    "choice": shipped("add-categorical").change(network=(2, 3, 5), policy="categorical(first=2)"),
+    "choice-apart": shipped("add-categorical").change(network=(2, 3, 5), apart=True, passes=2),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_the_jacobian_of_each_output_is_the_difference_quotient(name: str) -> None:
+    of = method(SEVERAL[name])
+    theta, inputs = flat(of, start(SEVERAL[name])), of.task.domain()[::7]
+    every = every_output(of, theta[None], inputs)[0]
+    seen = insight.forward(SEVERAL[name], start(SEVERAL[name]), inputs)
+    assert every == pytest.approx(np.stack([seen[output] for output in of.outputs], axis=1), abs=1e-13)
+    h, moves = 1e-6, np.eye(len(theta))
+    near = [every_output(of, theta + sign * h * moves, inputs) for sign in (1, -1)]
+    for k in range(of.network.outputs):
+        o, slopes = jacobian(of, theta, inputs, k)
+        assert o == pytest.approx(every[:, k], abs=1e-14)
+        quotient = (near[0][:, :, k] - near[1][:, :, k]).T / (2 * h)
+        assert slopes == pytest.approx(quotient, abs=2e-8, rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "reward", "count"),
+    [*((name, reward, 5) for name in SEVERAL for reward in (DISTANCE, "right")),
+     ("learned", "-abs(a - t)*(1 + 0.1*x1)", 2)],
+)  # fmt: skip
+def test_the_exact_gradient_of_several_outputs_is_the_difference_quotient(name: str, reward: str, count: int) -> None:
+    experiment = SEVERAL[name].change(reward=reward, task="add", truth="x1 + 2")
+    of, parameters = method(experiment), start(experiment)
+    here = in_training(of, parameters, 1)
+    h = 1e-4
+    for i in np.linspace(0, of.network.count - 1, count).astype(int):
+        by = [in_training(of, moved(of, parameters, int(i), k * h), 1).value for k in (-2, -1, 1, 2)]
+        assert here.gradient[i] == pytest.approx(np.dot(by, [1, -8, 8, -1]) / (12 * h), abs=1e-6, rel=1e-5)
+
+
+def moved(of: Method, parameters: dict[str, Any], i: int, by: float) -> dict[str, Any]:
+    _, array, place = list(of.network.parameters())[i]
+    found = {key: np.array(values) for key, values in parameters.items()}
+    found[array][place] += by
+    return found
+
+
+@pytest.mark.parametrize("name", ["first", "learned", "choice"])
+def test_the_own_row_of_several_outputs_is_the_gradient_that_the_run_used(name: str) -> None:
+    """That of the parameters that move the answer: a critic's own are left out."""
+    experiment = SEVERAL[name].change(steps=8, precision="double", clip=None)
+    record = gg.watch(experiment).record
+    of, moment = method(experiment), record.moment(8)
+    here = in_training(of, moment.parameters, 8)
+    lines = of_run(of, moment.lines, 8, here)
+    theta, inputs = flat(of, moment.parameters), moment.inputs
+    chance = moment.noise if here.chance == "noise" else moment.uniform
+    assert chance is not None
+    known: dict[str, Any] = {"t": moment.truth, here.chance: chance, **lines.values}
+    known |= dict(zip(of.outputs, every_output(of, theta[None], inputs)[0].T, strict=True))
+    for line in lines.needed:
+        known[line.name] = evaluate(line.tree, known, Grouped(chance.shape, (0,)))
+    each = ((known[f"d{name}"], jacobian(of, theta, inputs, of.outputs.index(name))[1]) for name in here.variables)
+    ours = sum(np.broadcast_to(d, chance.shape) @ slopes for d, slopes in each) / len(inputs)
+    assert ours == pytest.approx(flat(of, moment.gradients) * here.moving, abs=1e-12, rel=1e-10)
+    assert (here.moving == 0).any() == (name != "choice")
+
+
+@pytest.mark.parametrize(("name", "reading"), [("first", "o1"), ("learned", "exp(o2) + 0.1"), ("choice", "2, …, 6")])
+def test_several_outputs_at_a_step_of_a_run(name: str, reading: str) -> None:
+    found = estimators(SEVERAL[name].change(reward="distance", steps=300), step=20, samples=80_000)
+    for row in ("reinforce", "baseline", "leave_one_out"):
+        assert found[row].verdict == "none", row
+    assert found["pathwise"].verdict == ("all" if name == "choice" else "none")
+    for row in ("group_mean", "grpo", "broadcast"):
+        assert found[row].verdict == "biased", row
+    assert found["group_mean"].scale == pytest.approx(7 / 8, abs=0.03)
+    assert reading in found.to_text()
+    assert found.taken is not None
+    assert "<svg" in found.to_html()
 
 
 @pytest.mark.parametrize("name", ["add-reinforce", "sub-reinforce", "choose"])
@@ -690,6 +774,9 @@ MISTAKES = [
     ("add-reinforce", "--policy", "a = stop(2*o + noise); logp = -(a - o)**2/2"),
     ("add-reinforce", "--reward", "-abs(a - t) + noise"),
     ("add-reinforce", "--network", "2-200-200-1"),
+    ("add-actor-critic", "--policy", "a = o1", "--objective", "-reward"),
+    ("add-actor-critic", "--policy", "a = stop(2*o1 + noise); logp = -(a - o1)**2/2"),
+    ("add-actor-critic", "--policy", "sigma = exp(t); a = stop(o1 + sigma*noise); logp = -(a - o1)**2/2"),
 ]
 
 

@@ -10,18 +10,25 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from glassgrad.doors import from_keywords, read_toml
 from glassgrad.engines.torch import train
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.exports import csv_text, export, json_text, latex_text, toml_text, torch_script
+from glassgrad.exports.chain import Chain
 from glassgrad.exports.latex import escaped
+from glassgrad.exports.outputs import for_all_outputs, over_outputs
 from glassgrad.exports.script.expression import Printer, Source
+from glassgrad.formula.evaluate import evaluate, evaluate_torch
 from glassgrad.formula.parser import parse
+from glassgrad.insight import answers
+from glassgrad.method import method
 from glassgrad.network import gradient_name
-from glassgrad.tables.experiments import EXPERIMENTS, shipped
+from glassgrad.tables.experiments import EXPERIMENTS, METHODS, shipped
 from glassgrad.tables.optimizers import OPTIMIZERS
 
 ADD = shipped("add").change(steps=20, samples=50)
@@ -29,6 +36,10 @@ REINFORCE = shipped("add-reinforce").change(steps=20, samples=20)
 THROUGH = shipped("add-through-reward").change(steps=20)
 KNOB = shipped("knob")
 CHOOSE = shipped("choose").change(steps=20, samples=20)
+THREE = Experiment("three", network=(2, 5, 3), samples=20, steps=20, policy="a = o1")
+NINETEEN = shipped("add-categorical").change(
+    network=(2, 4, 19), steps=9, samples=20, objective="-stop(reward)*logp", schedule="constant"
+)
 
 _CLIPPED = (
     "ratio = exp(logp - old(logp)); adv = stop(reward - group_mean(reward)); "
@@ -134,6 +145,34 @@ SETTINGS: dict[str, tuple[Experiment, list[dict[str, Any]]]] = {
         "x1*x2", "0.3*x1 + sqrt(x2)", "7", "where(x1 > x2, x1, x2)", "max(x1, x2)", "x1**1.5",
         "erf(x2)", "sigmoid(x1) + 2", "softplus(x1)")]),
     "both": (shipped("both").change(steps=20, samples=4, fresh=True), [{}]),
+    "several outputs": (THREE, [{"objective": formula} for formula in (
+        "norm(o - t)", "std(o) + (o1 - t)**2", "mean(abs(o - t))", "max((o - t)**2)",
+        "min((o - t)**2) + sum(others(o)**2)/9", "d = where(o > 2, o, sqrt(2 - o)); sum(d*t)",
+        "sum(below(exp(o/9) + 0.1)*log(below(index) + 1)) + (o3 - t)**2",
+        "count(o)*(o1 - t)**2 + norm(index - 0.3)*sum(o**2)",
+        "e = exp(o - max(o)); p = e/sum(e); -sum(p*log(p)) + (sum(index*p) - t)**2",
+        "state b = 0; d = sum((o - t)**2); b = 0.9*b + 0.1*mean(d); objective = d - b",
+        "k = exp(o/9); accumulate = below(k); Part = sum(k); Part + max(accumulate)")] + [
+        {"objective": "sum((o - old(o*index))**2) + (o1 - t)**2 + old(step)/100 + old(mean(o1))", "passes": 3},
+        {"objective": "(o1 - t)**2 + o3**2", "network": (2, 4, 8), "output_activation": "param s = 2; s*z"},
+    ]),
+    "networks apart": (THREE.change(apart=True, objective="(o1 - t)**2"), [
+        {"objective": "sum((o - t)**2)", "dropout": 0.2, "network": (2, 4, 3, 2)},
+        {"optimizer": "adam(lr=0.1, weight_decay=0.1)", "activation": "z*sigmoid(2*z)"},
+        {"optimizer": "w = w - 0.1*g/max(norm(g), 1)", "regulariser": "l2"},
+        {"objective": "(o1 - t)**2 + o2**2", "init": "xavier", "clip": 1.0, "regulariser": "l1", "batch": 7},
+        {"network": (2, 1, 2), "init": "W1=[[0.1, 0.2], [0.3, -0.4]]; b1=[0, 0.5]; W2=[[1], [2]]; b2=[0.25, 0.5]"},
+        {"policy": "gaussian_first", "reward": "distance", "samples": 1, "fresh": True, "objective": "actor_critic"},
+        {"policy": "gaussian_first", "reward": "distance", "fresh": True, "passes": 2, "objective": "state b = 0; "
+         "v = o2; objective = -old(reward - b - mean(v))*logp + (v - old(reward))**2; b = 0.9*b + 0.1*mean(reward)"},
+    ]),
+    "categorical": (NINETEEN, [
+        {"samples": 1}, {"objective": "ppo", "passes": 2},
+        {"reward": "-abs(a - t)", "objective": "-stop(reward - group_mean(reward))*logp - 0.1*entropy", "group": 10},
+        {"objective": "q = old(p); -stop(reward)*logp + sum(q*log(q/p))", "passes": 2},
+        {"reward": "-max((o - t)**2)", "objective": "-reward"},
+        {"reward": "-sum(abs(a - index))*norm(o)"},
+    ]),
 }  # fmt: skip
 """What is tried, in single and in double precision, on a base."""
 
@@ -141,6 +180,8 @@ CASES: dict[str, Experiment] = {
     "a long schedule": ADD.change(schedule="warmup_cosine(warmup=7)", optimizer="nadam"),
     "a long schedule, own optimizer": ADD.change(schedule="warmup_cosine(warmup=7)", optimizer="w = w - lr*g"),
     **{f"{name}, seed {seed}": shipped(name).change(seed=seed, steps=60) for name in EXPERIMENTS for seed in (3, 71)},
+    **{f"{name}, {precision}": shipped(name).change(steps=16, precision=precision)
+       for name in METHODS for precision in ("single", "double")},
     **{
         f"{kind}: {', '.join(map(str, settings.values()))}, {precision}": base.change(precision=precision).change(
             **settings)
@@ -307,6 +348,18 @@ def test_a_script_run_by_itself_prints_the_lines_of_the_contract(tmp_path: Path)
     assert re.fullmatch(r"5 \+ 3 = -?\d+\.\d\d", lines[7])
 
 
+@pytest.mark.parametrize("name", ["add-a2c", "add-categorical"])
+def test_a_script_of_several_outputs_ends_with_the_answers(name: str, tmp_path: Path) -> None:
+    path, case = tmp_path / "script.py", shipped(name).change(steps=30, samples=20)
+    path.write_text(torch_script(case), encoding="utf-8")
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=True)
+    found = re.findall(r"^\d+ \+ \d+ = (-?\d+\.\d\d)$", done.stdout, re.MULTILINE)
+    asked = np.array(case_questions := [[5.0, 3.0], [12.0, 30.0], [0.0, 0.0], [9.0, 9.0]])
+    wanted = answers(case, train(case).final, asked)
+    assert len(found) == len(case_questions)
+    assert [float(answer) for answer in found] == pytest.approx(wanted.tolist(), abs=0.0051)
+
+
 def tidy(folder: Path, *arguments: str) -> str:
     """What ruff has to say about all files of a folder."""
     command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--line-length=110", "--no-cache", str(folder)]
@@ -315,25 +368,26 @@ def tidy(folder: Path, *arguments: str) -> str:
 
 
 def test_scripts_are_as_tidy_as_ruff_wants_them(tmp_path: Path) -> None:
-    for i, name in enumerate([*EXPERIMENTS, *(name for name in CASES if name.endswith("double"))]):
-        case = shipped(name) if name in EXPERIMENTS else CASES[name]
+    shipping = [*EXPERIMENTS, *METHODS]
+    for i, name in enumerate([*shipping, *(name for name in CASES if name.endswith("double"))]):
+        case = shipped(name) if name in shipping else CASES[name]
         for lang in ("en", "zh"):
             (tmp_path / f"{lang}{i}.py").write_text(torch_script(case, lang=lang), encoding="utf-8")
     assert tidy(tmp_path, "check", "--select=E4,E7,E9,F,I,B", "--output-format=concise") == ""
     assert tidy(tmp_path, "format", "--diff") == ""
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", [*EXPERIMENTS, *METHODS])
 def test_a_script_is_plain(name: str) -> None:
     english, chinese = (torch_script(shipped(name), lang=lang) for lang in ("en", "zh"))
     trees = [ast.parse(source) for source in (english, chinese)]
     imported = {node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in ast.walk(trees[0])
                 if isinstance(node, ast.Import | ast.ImportFrom)}  # fmt: skip
-    assert imported == {"sys", "numpy", "torch"}
+    assert imported == {"sys", "numpy", "torch"} | ({"itertools"} if name == "add-categorical" else set())
     assert not re.search(r"[\u4e00-\u9fff]", english)
     assert re.search(r"[\u4e00-\u9fff]", chinese)
     assert without_docstrings(trees[0]) == without_docstrings(trees[1])
-    assert len(english.splitlines()) < 130
+    assert len(english.splitlines()) < 150
 
 
 def without_docstrings(tree: ast.Module) -> str:
@@ -357,6 +411,31 @@ def test_a_script_says_which_line_makes_which_symbol() -> None:
         assert line in source.splitlines()
     knob = torch_script(KNOB, lang="en")
     assert "    loss = -reward * torch.log(o)  # L = -stop(reward)*log(o)" in knob.splitlines()
+
+
+def test_networks_apart_read_as_such() -> None:
+    source = torch_script(shipped("add-actor-critic"), lang="en").splitlines()
+    for line in (
+        "        self.actor = Part()  # o1",
+        "        self.critic = Part()  # o2",
+        "        o = [self.actor(x), self.critic(x)]",
+        "    o1, o2 = net(x).split(1, dim=1)  # forward pass: the output for each question",
+        "    value = o2",
+    ):
+        assert line in source
+    assert "        self.net1 = Part()  # o1" in torch_script(shipped("add-a2c")).splitlines()
+
+
+def test_one_line_for_all_outputs() -> None:
+    source = torch_script(shipped("add-categorical"), lang="en")
+    for line in (
+        "    max_o = torch.stack(o).max(dim=0).values  # max_o = max(o)",
+        "    e = [torch.exp(o[k] - m) for k in range(19)]  # e = exp(o - m)",
+        "    sum_e = sum(e)",
+        "    p = [e[k] / sum_e for k in range(19)]  # p = e/sum_e",
+    ):
+        assert line in source.splitlines()
+    assert "p_1" not in source
 
 
 NAMES = {"o": Source("o", "tensor", live=True), "t": Source("t", "tensor"), "r": Source("r", "array"), "s": Source("s")}
@@ -437,6 +516,66 @@ def test_latex_has_the_chain_rule() -> None:
         r"\min\left(1, \frac{1}{",
     ):
         assert equation in source
+
+
+def test_latex_has_one_line_for_all_outputs() -> None:
+    source = latex_text(shipped("add-categorical"), lang="en")
+    for equation in (
+        r"z_{2,k} &= \sum_{j=1}^{16} W_{2,k,j}\,a_{1,j} + b_{2,k}",
+        r"o_{k} &= z_{2,k} \quad (k = 1, \dots, 19)",
+        r"\mathrm{max}_{o} &= \max_{k} o_{k}",
+        r"p_{k} &= \frac{e_{k}}{\mathrm{sum}_{e}}",
+        r"\mathrm{below}_{p,k} &= \sum_{l<k} p_{l}",
+        r"\frac{\partial L}{\partial a_{1,i}} &= \sum_{k} \frac{\partial L}{\partial z_{2,k}}\,W_{2,k,i}",
+    ):
+        assert equation in source
+    assert "p_{1}" not in source
+    critic = latex_text(shipped("add-actor-critic"), lang="en")
+    for equation in (
+        r"z^{(k)}_{2} &= \sum_{j=1}^{5} W^{(k)}_{2,1,j}\,a^{(k)}_{1,j} + b^{(k)}_{2,1}",
+        r"\frac{\partial L}{\partial o_{2}} &= \frac{\partial L}{\partial \mathrm{value}}",
+    ):
+        assert equation in critic
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        "e = exp(o - 2); p = e/sum(e); -sum(p*log(p)) + (sum(index*p) - t)**2",
+        "std(o) + norm(o)*mean(max(o, t)) + sum(others(o)**2)",
+        "s = 0.1*mean(sum(o)*t); sum(s*(o - t)**2)",
+    ],
+)
+def test_the_chain_rule_over_all_outputs_is_that_of_pytorch(objective: str) -> None:
+    of, n = method(THREE.change(objective=objective)), 4
+    o = torch.randn(3, n, generator=torch.Generator().manual_seed(3), dtype=torch.float64, requires_grad=True)
+    t = torch.arange(n).double()
+    known: dict[str, Any] = {"t": t, **{f"o{k + 1}": o[k] for k in range(3)}}
+    for line in of.program.lines:
+        known[line.name] = evaluate_torch(line.tree, known, torch.float64)
+    known["objective"].mean().backward()
+    assert o.grad is not None
+    chain = Chain(for_all_outputs(of))
+    values: dict[str, Any] = {"t": t.numpy(), "o": o.detach().numpy(), "o1": o[0].detach().numpy()}
+    values["index"] = np.arange(3.0)[:, None]
+    for line in chain.lines:
+        inner = over_outputs(line.tree, chain.levels)
+        values[line.name] = evaluate(line.tree, values) if inner is None else evaluate(inner, values).sum(axis=0)
+    for name, alike, summed in chain.slopes():
+        over_k = np.sum(evaluate(summed, values) * np.ones((3, n)), axis=0)
+        values[f"d{name}"] = evaluate(alike, values) + (over_k.mean() if chain.levels[name] == "step" else over_k)
+    assert values["do"] / n == pytest.approx(o.grad.numpy(), abs=1e-12)
+
+
+def test_the_chain_rule_where_outputs_differ_in_latex() -> None:
+    objective = "sum(below(o**2)*t) + 3*max(o) + sum(o1*o)"
+    source = dict(Chain(for_all_outputs(method(THREE.change(objective=objective)))).backward())
+    assert source[r"\frac{\partial L}{\partial o_{k}}"] == (
+        r"2\,\left(\sum_{l>k} \frac{\partial L}{\partial \mathrm{below}_{1,l}}\right)\,o_{k} + "
+        r"\frac{\partial L}{\partial \mathrm{max}_{o}}\,\left[k = \arg\max_{l} o_{l}\right] + "
+        r"\frac{\partial L}{\partial \mathrm{sum}_{2}}\,o_{1} + "
+        r"\left[k = 1\right]\,\sum_{l} \frac{\partial L}{\partial \mathrm{sum}_{2}}\,o_{l}"
+    )
 
 
 def test_names_are_escaped_in_latex() -> None:

@@ -13,11 +13,11 @@ from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.parser import parse
 from glassgrad.formula.text import show
 from glassgrad.formula.tree import symbols
-from glassgrad.method import Method, check_one_output, method
+from glassgrad.method import Method, method
 from glassgrad.rl.arriving import Arriving, arriving, of_run
 from glassgrad.rl.estimate import SAMPLES, Estimate, estimate
 from glassgrad.rl.estimators import Estimator, own
-from glassgrad.rl.in_training import chance_of, in_training, reward_of
+from glassgrad.rl.in_training import check, in_training
 from glassgrad.rl.network import flat
 from glassgrad.rl.situation import Situation, one_choice, one_question
 
@@ -238,8 +238,7 @@ def _at_step(
     if not _whole(after, 0, experiment.steps):
         raise ExperimentError("experiment.range", setting="step", low=0, high=experiment.steps, came=after)
     of = method(experiment)
-    check_one_output(of, "estimators")
-    reward_of(of, 1), chance_of(of, 1, sigma)  # what cannot be estimated is refused before anything is trained
+    check(of, sigma)  # what cannot be estimated is refused before anything is trained
     record = _trained(experiment, of, after, progress)
     if record.steps < after:
         raise ExperimentError("estimators.ended", step=after, status=record.status)
@@ -251,18 +250,25 @@ def _at_step(
         moment = record.moment(after + 1)
         row = own(of.pieces["objective"].name, size=experiment.group)
         more = [(row, of_run(of, moment.lines, after + 1, situation))]
-        taken = None if of.regulariser else _taken(-flat(of, moment.gradients), situation.gradient, len(moment.inputs))
+        used = -flat(of, moment.gradients) * situation.moving
+        taken = None if of.regulariser else _taken(used, situation.gradient, len(moment.inputs))
     found = estimate(situation, samples=samples, seed=experiment.seed, more=more, progress=progress)
     return Estimates(situation, found, experiment.seed, experiment, after, taken)
 
 
 def _trained(experiment: Experiment, of: Method, after: int, progress: Progress | None) -> "Record":
-    """The run, and one more update for its own gradient; all of the run where a schedule reads where it ends."""
+    """The run as far as one more update, for its own gradient; a schedule that reads where it ends is kept."""
     from glassgrad.engines.torch import train
+
+    def enough(step: int, steps: int) -> None:
+        if progress is not None:
+            progress(step, steps)
+        if step > after:
+            raise KeyboardInterrupt  # the record as far as it has come
 
     ends = any("steps" in symbols(line.tree) for line in of.optimizer_program.lines)
     steps = experiment.steps if ends else min(after + 1, MAX_STEPS)
-    return train(experiment.change(steps=steps), every=max(1, after), progress=progress)
+    return train(experiment.change(steps=steps), every=max(1, after), progress=enough)
 
 
 def _taken(gradient: Floats, exact: Floats, answers: int) -> Taken | None:

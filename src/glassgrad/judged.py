@@ -1,7 +1,7 @@
 """The verdict on a training by reward: what it learns from, which objective it follows, what will become of it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,20 +10,21 @@ from glassgrad.draws import Floats
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.formula.text import show
-from glassgrad.initial import initial_parameters
-from glassgrad.method import Method, check_one_output, method
+from glassgrad.method import Method, method
 from glassgrad.rl.judge_basins import Basin, FixedPoint, Landscape, landscape
+from glassgrad.rl.judge_beside import Beside
 from glassgrad.rl.judge_climbed import Climbed, climbed
+from glassgrad.rl.judge_critic import Critic, critics
 from glassgrad.rl.judge_ends import ends
 from glassgrad.rl.judge_evidence import Evidence, Source, evidence, sources
 from glassgrad.rl.judge_experiment import FEWER, asked, look, question, view
 from glassgrad.rl.judge_forecast import Forecast, forecast, measured
 from glassgrad.rl.judge_objectives import Fit, named
 from glassgrad.rl.judge_outside import REPETITIONS, Look
-from glassgrad.rl.judge_profile import Profile
+from glassgrad.rl.judge_profile import NOWHERE, Profile
 from glassgrad.rl.judge_script import LossFunction, Reward, Script, outputs_of, untouched
-from glassgrad.rl.judge_starts import basin_of, even_widths
-from glassgrad.rl.network import flat, outputs
+from glassgrad.rl.judge_several import Several
+from glassgrad.rl.judge_starts import basin_of, even_widths, first_outputs
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +46,9 @@ class Judgement:
     climbed: its integral. points, basins: where it leads. right: of each point, whether it answers right.
     start: the output before training, of this seed. truth: the right answer, if it is known. forecast: shares of
     basins and failures, predicted and measured; None of a user's own script. unmeasured: why nothing was trained.
+
+    Of several outputs, several has them all, and critics what those follow that the answer does not read. Profile,
+    points and basins are then those of the first output, the others held; empty where no output moves alone.
 
     Example:
         >>> import glassgrad as gg
@@ -69,6 +73,8 @@ class Judgement:
     forecast: Forecast | None = None
     experiment: Experiment | None = None
     unmeasured: str = ""
+    several: Several | None = field(default=None, repr=False)
+    critics: tuple[Critic, ...] = ()
 
     @property
     def verdict(self) -> Source:
@@ -198,29 +204,45 @@ def _experiment(what: Any, settings: dict[str, Any]) -> Experiment:
 
 
 def _judged(experiment: Experiment, runs: int | None, progress: Progress | None) -> Judgement:
+    of = method(experiment)
+    questions = asked(of)
+    count = _runs(runs, experiment, of, questions[0])
+    beside = Beside(experiment, of, questions[0], count > 0) if of.network.outputs > 1 else None
+    one = of if beside is None else beside.one
+    if one is not None:
+        found = _along(experiment, of, one, questions, beside)
+    else:
+        assert beside is not None
+        found = _together(experiment, of, questions[0], beside)
+    told = found.forecast
+    if not count or told is None:
+        return found
+    try:
+        return replace(found, forecast=measured(told, ends(experiment, of, count, found.profile.axis.low, progress)))
+    except ExperimentError as error:  # the engine that trains many cannot run it
+        if runs is not None:
+            raise
+        return replace(found, unmeasured=str(error))
+
+
+def _along(
+    experiment: Experiment, of: Method, one: Method, questions: Sequence[Floats], beside: Beside | None
+) -> Judgement:
+    """The verdict on one output, moved along its axis. one: the method with this output alone."""
     from glassgrad.report.feedback import arriving
 
-    of = method(experiment)
-    check_one_output(of, "judge")
-    questions = [question(of, inputs) for inputs in asked(of)]
-    count = _runs(runs, experiment, of, questions[0].inputs)
-    views = [view(experiment, of, place) for place in questions]
+    views = [view(experiment, one, question(one, inputs)) for inputs in questions]
     first, seen = views[0], look(views[0])
     profiles = [seen.profile, *(other.profile(other.places(FEWER)) for other in views[1:])]
     lands = [landscape(profile) for profile in profiles]
     names, right = named(profiles), _right(first.right, lands[0])
-    told, why = forecast(experiment, of, views, lands), ""
-    try:
-        told = measured(told, ends(experiment, of, count, first.place.axis.low, progress)) if count else told
-    except ExperimentError as error:  # the engine that trains many cannot run it
-        if runs is not None:
-            raise
-        why = str(error)
+    seen = seen if beside is None else beside.joined(seen)
+    arrives = "" if beside is not None else show(arriving(of)) if of.backward else "0"
     return Judgement(
         name=experiment.name,
         question=of.task.question(tuple(map(float, first.place.inputs))),
         sources=sources(seen),
-        arrives=show(arriving(of)) if of.backward else "0",
+        arrives=arrives,
         objectives=names,
         evidence=evidence(seen, names, lands[0], right),
         profile=seen.profile,
@@ -230,9 +252,34 @@ def _judged(experiment: Experiment, runs: int | None, progress: Progress | None)
         right=right,
         start=_start(experiment, of, first.place.inputs),
         truth=first.place.truth,
-        forecast=told,
+        forecast=forecast(experiment, of, views, lands),
         experiment=experiment,
-        unmeasured=why,
+        several=None if beside is None else beside.seen,
+        critics=() if beside is None else critics(beside.seen),
+    )
+
+
+def _together(experiment: Experiment, of: Method, inputs: Floats, beside: Beside) -> Judgement:
+    """The verdict on outputs that decide the answer together, so that none can be moved alone."""
+    names = beside.seen.named()
+    return Judgement(
+        name=experiment.name,
+        question=of.task.question(tuple(map(float, inputs))),
+        sources=sources(beside.looks),
+        arrives="",
+        objectives=names,
+        evidence=beside.evidence(names),
+        profile=NOWHERE,
+        climbed=climbed(NOWHERE, np.empty(0)),
+        points=(),
+        basins=(),
+        right=(),
+        start=_start(experiment, of, inputs),
+        truth=float(of.task.true(inputs[None])[0]),
+        forecast=Forecast((), None, 0, 1),
+        experiment=experiment,
+        several=beside.seen,
+        critics=critics(beside.seen),
     )
 
 
@@ -250,9 +297,7 @@ def _right(answers_right: Callable[[Floats], Any], land: Landscape) -> tuple[boo
 
 
 def _start(experiment: Experiment, of: Method, inputs: Floats) -> float:
-    drawn = initial_parameters(experiment.init, of.network, experiment.seed)
-    theta = flat(of, {name: value.numpy() for name, value in drawn.items()})
-    return float(outputs(of, theta[None], inputs[None])[0, 0])
+    return float(first_outputs(experiment, of, inputs[None], drawn=1)[0, 0])
 
 
 def _script(

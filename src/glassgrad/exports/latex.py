@@ -1,10 +1,13 @@
 """The formulas of an experiment as a LaTeX document: forward pass, loss, chain rule, update."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import copy_context
+from dataclasses import replace
 
 from glassgrad.experiment import Experiment
+from glassgrad.exports.chain import Chain, Equation, share
+from glassgrad.exports.outputs import for_all_outputs
 from glassgrad.formula.derivative import derivative
 from glassgrad.formula.latex import latex, latex_name, latex_number
 from glassgrad.formula.lines import Line
@@ -12,13 +15,11 @@ from glassgrad.formula.parser import parse
 from glassgrad.formula.simplify import ONE
 from glassgrad.formula.tree import Symbol, Tree, substitute
 from glassgrad.locale import Language, language, say, set_language
-from glassgrad.method import Formula, Method, check_one_output, method
+from glassgrad.method import Formula, Method, method
+from glassgrad.network import Network
 from glassgrad.tables.experiments import BY_NAME
 
 __all__ = ["latex_text"]
-
-Equation = tuple[str, str]
-"""Left and right side."""
 
 _DOCUMENT = r"""% {how}
 \documentclass{{{kind}}}
@@ -54,12 +55,11 @@ def latex_text(experiment: Experiment, *, lang: Language | None = None) -> str:
 
 
 def _document(experiment: Experiment, of: Method) -> str:
-    check_one_output(of, "--to latex")
     chinese = language() == "zh"
     shipped = BY_NAME.get(experiment.name)
     title = f"{experiment.name}: {getattr(shipped.title, language())}" if shipped else experiment.name
     sections = (
-        ("latex.forward", _forward(of, experiment.dropout)),
+        ("latex.forward", _network(of, experiment.dropout)),
         ("latex.loss", _loss(of)),
         ("latex.backward", _backward(of, experiment.dropout)),
         ("latex.update", _update(of, experiment.clip)),
@@ -69,7 +69,7 @@ def _document(experiment: Experiment, of: Method) -> str:
         how="xelatex" if chinese else "pdflatex",
         kind="ctexart" if chinese else "article",
         title=escaped(title),
-        note=say("latex.note"),
+        note=say("latex.note") + (f" {say('latex.apart')}" if of.network.parts > 1 else ""),
         body="\n".join(_section(say(key), list(equations)) for key, equations in sections),
     )
 
@@ -92,24 +92,66 @@ def escaped(text: str) -> str:
     return re.sub(r"[\\^~&%$#_{}]", lambda found: names.get(found[0], "\\" + found[0]), " ".join(text.split()))
 
 
+def _one_network(of: Method) -> Method:
+    """Where networks are apart, the method with one of them."""
+    if of.network.parts == 1:
+        return of
+    inputs, *hidden, outputs = of.network.sizes
+    return replace(of, network=Network((inputs, *(units // outputs for units in hidden), 1), of.network.learned))
+
+
+def _each_network(of: Method, equations: Iterable[Equation]) -> Iterator[Equation]:
+    """Equations of one of several networks that are apart: its numbers with the network's own number above."""
+    for equation in equations:
+        if of.network.parts == 1:
+            yield equation
+            continue
+        left, right = (re.sub(r"(?<![A-Za-z])([zaWb]|\\mathrm{mask})_{", r"\1^{(k)}_{", side) for side in equation)
+        yield re.sub(r"\bo\b", "o_{k}", left), re.sub(r"\bo\b", "o_{k}", right)
+
+
+def _unit(of: Method, layer: int) -> str:
+    """The index of a layer's units: i; 1 where there is one, k where they are the outputs."""
+    units = of.network.sizes[layer]
+    return "1" if units == 1 else "k" if layer == of.network.last else "i"
+
+
+def _output(of: Method) -> str:
+    return "o" if of.network.outputs == 1 else "o_{k}"
+
+
 def _indexed(of: Method, letter: str, layer: int) -> str:
     """z_{1,i}, or z_{2} for the one output."""
-    single = letter == "z" and layer == of.network.last and of.network.sizes[layer] == 1
-    return f"{letter}_{{{layer}}}" if single else f"{letter}_{{{layer},i}}"
+    unit = _unit(of, layer)
+    single = letter == "z" and layer == of.network.last and unit == "1"
+    return f"{letter}_{{{layer}}}" if single else f"{letter}_{{{layer},{'i' if unit == '1' else unit}}}"
+
+
+def _sum_symbol(of: Method, layer: int) -> str:
+    """The same sum as a name of the language."""
+    if layer < of.network.last:
+        return f"z{layer}_i"
+    return f"z{layer}" if of.network.outputs == 1 else f"z{layer}_k"
 
 
 def _activation(of: Method, layer: int) -> Tree:
     """A layer's activation, of z1_i or z2."""
     last = layer == of.network.last
-    formula, z = (of.output_activation, of.network.sum_name(layer, 0)) if last else (of.activation, f"z{layer}_i")
-    return substitute(formula.in_layer(layer), {"z": Symbol(z)})
+    formula = of.output_activation if last else of.activation
+    return substitute(formula.in_layer(layer), {"z": Symbol(_sum_symbol(of, layer))})
 
 
 def _slope(of: Method, layer: int, name: str = "z") -> Tree:
     """Its derivative, in its sum or in a number that it learns."""
-    if name == "z":
-        name = of.network.sum_name(layer, 0) if layer == of.network.last else f"z{layer}_i"
-    return derivative(_activation(of, layer), name)
+    return derivative(_activation(of, layer), _sum_symbol(of, layer) if name == "z" else name)
+
+
+def _network(of: Method, dropout: float) -> Iterator[Equation]:
+    """From the inputs to the output, or to all of them."""
+    *before, (left, right) = _each_network(of, _forward(_one_network(of), dropout))
+    yield from before
+    several = rf" \quad (k = 1, \dots, {of.network.outputs})" if of.network.outputs > 1 else ""
+    yield left, right + several
 
 
 def _mask(layer: int) -> str:
@@ -121,7 +163,7 @@ def _forward(of: Method, dropout: float) -> Iterator[Equation]:
     network = of.network
     for layer in network.layers:
         below = "x_{j}" if layer == 1 else f"a_{{{layer - 1},j}}"
-        unit = "1" if network.sizes[layer] == 1 else "i"
+        unit = _unit(of, layer)
         weight = f"W_{{{layer},{unit},j}}"
         total = rf"\sum_{{j=1}}^{{{network.sizes[layer - 1]}}} {weight}\,{below} + b_{{{layer},{unit}}}"
         yield _indexed(of, "z", layer), total
@@ -135,7 +177,7 @@ def _forward(of: Method, dropout: float) -> Iterator[Equation]:
             r"\mathrm{mask}",
             rf"\left\{{0, \tfrac{{1}}{{{kept}}}\right\}} \quad (P = {latex_number(dropout)}, {kept})",
         )
-    yield "o", latex(_activation(of, network.last))
+    yield _output(of), latex(_activation(of, network.last))
 
 
 def _lines(lines: tuple[Line, ...]) -> Iterator[Equation]:
@@ -146,42 +188,46 @@ def _lines(lines: tuple[Line, ...]) -> Iterator[Equation]:
 def _loss(of: Method) -> Iterator[Equation]:
     if of.task.truth:
         yield "t", latex(parse(of.task.truth))
-    yield from _lines(of.program.lines)
+    yield from Chain(for_all_outputs(of)).forward()
     mean = rf"\frac{{1}}{{n}} \sum {latex_name('objective')}"
     yield "L", mean + (rf" + \sum_{{w}} {_bracketed(of.regulariser.tree)}" if of.regulariser else "")
 
 
 def _backward(of: Method, dropout: float) -> Iterator[Equation]:
     """From dL/do of a sample down to each weight; the gradient of a weight is the mean over the samples."""
-    network = of.network
-    yield from _lines(of.backward) if of.backward else [(_share("o"), "0")]
-    yield _share(_indexed(of, "z", network.last)), _product(_share("o"), _slope(of, network.last))
-    yield from _learned(of, network.last, _share("o"))
+    lines = list(Chain(for_all_outputs(of)).backward())
+    several = _output(of)
+    yield from lines if of.backward else [(share(several), "0")]
+    yield from _each_network(of, _through_layers(_one_network(of), dropout, "k" if of.network.parts == 1 else "l"))
+
+
+def _through_layers(of: Method, dropout: float, unit_above: str) -> Iterator[Equation]:
+    """From dL/do down to each weight. unit_above: the index of the units of the layer above."""
+    network, o = of.network, _output(of)
+    yield share(_indexed(of, "z", network.last)), _product(share(o), _slope(of, network.last))
+    yield from _learned(of, network.last, share(o))
     for layer in reversed(network.layers):
         z = _indexed(of, "z", layer)
         if layer < network.last:
-            above = _indexed(of, "z", layer + 1).replace("i", "k")
-            weight = f"W_{{{layer + 1},k,i}}" if "k" in above else f"W_{{{layer + 1},1,i}}"
-            total = rf"{_share(above)}\,{weight}"
-            yield _share(f"a_{{{layer},i}}"), rf"\sum_{{k}} {total}" if "k" in above else total
-            arriving = _share(f"a_{{{layer},i}}") + (rf" \cdot {_mask(layer)}" if dropout else "")
-            yield _share(z), _product(arriving, _slope(of, layer))
+            one = layer + 1 == network.last and network.outputs == 1
+            k = "1" if one else unit_above
+            above = _indexed(of, "z", network.last) if one else f"z_{{{layer + 1},{k}}}"
+            total = rf"{share(above)}\,W_{{{layer + 1},{k},i}}"
+            yield share(f"a_{{{layer},i}}"), total if one else rf"\sum_{{{k}}} {total}"
+            arriving = share(f"a_{{{layer},i}}") + (rf" \cdot {_mask(layer)}" if dropout else "")
+            yield share(z), _product(arriving, _slope(of, layer))
             yield from _learned(of, layer, arriving)
-        unit = "1" if network.sizes[layer] == 1 else "i"
+        unit = _unit(of, layer)
         below = "x_{j}" if layer == 1 else f"a_{{{layer - 1},j}}"
         extra = f" + {_cost(of.regulariser, f'W{layer}_{unit}_j')}" if of.regulariser else ""
-        yield _share(f"W_{{{layer},{unit},j}}"), rf"\mathrm{{mean}}\left({_share(z)}\,{below}\right){extra}"
-        yield _share(f"b_{{{layer},{unit}}}"), rf"\mathrm{{mean}}\left({_share(z)}\right)"
+        yield share(f"W_{{{layer},{unit},j}}"), rf"\mathrm{{mean}}\left({share(z)}\,{below}\right){extra}"
+        yield share(f"b_{{{layer},{unit}}}"), rf"\mathrm{{mean}}\left({share(z)}\right)"
 
 
 def _cost(regulariser: Formula, weight: str) -> str:
     """The derivative of what a weight costs."""
     slope = derivative(regulariser.tree, "w")
     return latex(substitute(slope, {"w": Symbol(weight)}))
-
-
-def _share(name: str) -> str:
-    return rf"\frac{{\partial L}}{{\partial {name}}}"
 
 
 def _product(arriving: str, slope: Tree) -> str:
@@ -191,10 +237,10 @@ def _product(arriving: str, slope: Tree) -> str:
 
 def _learned(of: Method, layer: int, arriving: str) -> Iterator[Equation]:
     """The gradients of the numbers that a layer's activation learns: all of its units share them."""
-    units = r"\sum_{i} " if of.network.sizes[layer] > 1 else ""
+    units = rf"\sum_{{{_unit(of, layer)}}} " if of.network.sizes[layer] > 1 else ""
     for name in of.network.learned_in(layer):
         slope = _product(arriving, _slope(of, layer, f"{name}{layer}"))
-        yield _share(latex_name(f"{name}{layer}")), rf"\mathrm{{mean}}\left({units}{slope}\right)"
+        yield share(latex_name(f"{name}{layer}")), rf"\mathrm{{mean}}\left({units}{slope}\right)"
 
 
 def _bracketed(tree: Tree) -> str:
@@ -205,7 +251,7 @@ def _bracketed(tree: Tree) -> str:
 def _update(of: Method, clip: float | None) -> Iterator[Equation]:
     length = rf"\left\lVert \nabla L \right\rVert + {latex_number(1e-6)}"
     shorter = "" if clip is None else rf" \cdot \min\left(1, \frac{{{latex_number(clip)}}}{{{length}}}\right)"
-    yield "g", _share("w") + shorter
+    yield "g", share("w") + shorter
     yield from _lines(of.optimizer_program.lines)
 
 

@@ -36,14 +36,14 @@ def adjoints(lines: tuple[Line, ...], result: str, given: Mapping[str, Level]) -
     for name in (*(line.name for line in reversed(lines)), *given):
         if name == result:
             continue
-        terms = [_term(line, name, result, found, levels) for line in readers.get(name, ())]
+        terms = [through(line, name, result, found, levels) for line in readers.get(name, ())]
         total = add(term for term in terms if term is not None)
         if total != ZERO:
             found[name] = Line(f"d{name}", total, levels[name])
     return tuple(found.values())
 
 
-def _term(line: Line, name: str, result: str, found: Mapping[str, Line], levels: Mapping[str, Level]) -> Tree | None:
+def through(line: Line, name: str, result: str, found: Mapping[str, Line], levels: Mapping[str, Level]) -> Tree | None:
     """What reaches `name` through one line that reads it."""
     if line.name == result:
         arriving: Tree = ONE

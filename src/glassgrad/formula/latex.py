@@ -56,10 +56,14 @@ def latex_number(value: float) -> str:
 def latex_name(name: str) -> str:
     r"""A name of the vocabulary, its indices as subscripts; dW1_4_x1 is a partial derivative of L.
 
+    What starts with a backslash is LaTeX already.
+
     Example:
         >>> latex_name("z1_4"), latex_name("beta1"), latex_name("W1_4_x1")
         ('z_{1,4}', '\\beta_{1}', 'W_{1,4,x_{1}}')
     """
+    if name.startswith("\\"):
+        return name
     if found := re.fullmatch(r"d([WBzao]\d*(?:_\w+)*|reward|logp|[a-z]_\d+|(?:sum|mean|max|min|below)_\w+)", name):
         inner = re.sub("^B", "b", found[1])
         return rf"\frac{{\partial L}}{{\partial {latex_name(inner)}}}"

@@ -144,13 +144,15 @@ def tools(found: ByReward, labels: LabelsAndReward) -> tuple[Tool, ...]:
     ways = {"labels": "", "derivative": "-through-reward", "observed": "-reinforce"}
     cost = {way: _cost(labels, ending) for way, ending in ways.items()}
     times = labels["add" + ways["observed"]].samples / labels["add"].samples
-    failures = next((one.forecast.failures for one in found.verdicts if one.forecast and one.verdict == "neither"), 0.0)
+    failures = next(
+        (one.forecast.failures for one in found.verdicts if one.forecast and one.verdict == "neither"), None
+    )
     return (
         _tool("labels", KINDS[0], **cost["labels"]),
         _tool("derivative", KINDS[1], **cost["derivative"]),
         _tool("observed", KINDS[2], **cost["observed"], times=f"{times:,.0f}"),
         _tool("steps", "", **_steps(found)),
-        _tool("neither", KINDS[3], failures=f"{100 * failures:.0f}"),
+        _tool("neither", KINDS[3], failures=f"{100 * (failures or 0.0):.0f}"),
     )
 
 

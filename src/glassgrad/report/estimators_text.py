@@ -10,12 +10,13 @@ from glassgrad.estimated import Estimates
 from glassgrad.formula.text import number_text, show
 from glassgrad.formula.tree import functions_of
 from glassgrad.locale import language, say
-from glassgrad.method import method
+from glassgrad.method import Method, method
 from glassgrad.report.compare_text import short
 from glassgrad.report.estimators_json import leading
 from glassgrad.report.plain import WIDTH, plain_lines
 from glassgrad.rl.estimate import Column, Estimate, judged
 from glassgrad.rl.estimators import GROUP
+from glassgrad.rl.situation import Situation
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -93,14 +94,22 @@ def _answer(found: Estimates) -> str:
         mu, sigma = (number_text(float(here.variables[name][0])) for name in ("o", "sigma"))
         return f"a = mu + sigma*noise, mu = {mu}, sigma = {sigma}"
     if found.experiment is not None:
-        normal = here.chance == "noise"
-        return (
-            say("estimators.normal_run", sigma=number_text(float(here.values["sigma"])))
-            if normal
-            else say("estimators.choice_run")
-        )
+        return _answer_of_run(here, method(found.experiment))
     numbers = ", ".join(f"{name} = {number_text(float(value[0]))}" for name, value in here.variables.items())
     return say("estimators.choice_two" if len(here.variables) == 1 else "estimators.choice_many", numbers=numbers)
+
+
+def _answer_of_run(here: Situation, of: Method) -> str:
+    """How a network answers: with its output, or with some of several."""
+    several, lines = of.network.outputs > 1, {line.name: line.tree for line in here.policy}
+    if here.chance == "noise" and several:
+        return say("estimators.outputs_run", mean=show(lines["o"]), sigma=show(lines["sigma"]))
+    if here.chance == "noise":
+        return say("estimators.normal_run", sigma=number_text(float(here.values["sigma"])))
+    if several:
+        first = of.numbers["first"]
+        return say("estimators.softmax_run", first=first, last=first + of.network.outputs - 1)
+    return say("estimators.choice_run")
 
 
 def _exact(found: Estimates) -> Iterator[str]:

@@ -43,16 +43,19 @@ class Feedback:
     knows: Text
 
 
-def arriving(of: Method) -> Tree:
+def arriving(of: Method, output: str = "o") -> Tree:
     """dL/do of one sample, with everything put in but what is only observed: reward, answer, baseline.
+
+    output: which one, of several: o1, o2, ….
 
     Example:
         >>> show(arriving(method(shipped("add-through-reward"))))
         'sign(o - t)'
     """
-    check_one_output(of, "dL/do")
+    if output not in of.outputs:
+        check_one_output(of, "dL/do")
     backward = {line.name: line.tree for line in of.backward}
-    tree: Tree = backward["do"]
+    tree: Tree = backward[f"d{output}"]
     while inner := {name: backward[name] for name in symbols(tree) if name in backward}:
         tree = _joined(substitute(tree, dict(inner)))
     answer = next((line.tree for line in of.program.lines if line.name == "a"), None)

@@ -6,7 +6,9 @@ from html import escape
 from glassgrad.judged import Judgement
 from glassgrad.locale import language, say
 from glassgrad.report.compare_html import PAGE, STYLE
-from glassgrad.report.judge_picture import svg
+from glassgrad.report.judge_outputs import asked as places
+from glassgrad.report.judge_outputs import others
+from glassgrad.report.judge_picture import nothing_to_draw, svg
 from glassgrad.report.judge_text import (
     answer,
     asked,
@@ -33,11 +35,14 @@ def fragment(found: Judgement) -> str:
     every = "".join(f"<p><code>{escape(line)}</code></p>" for line in formulas(found))
     pieces = "".join(_piece(found, i) for i in range(len(found.evidence)))
     table = _table(*shares(found)) if found.forecast is not None else ""
+    missing = nothing_to_draw(found)
+    picture = svg(found) if missing is None else _dim([str(missing)])
     wrong = "".join(f'<p class="gg-warning">{escape(line)}</p>' for line in contradictions(found))
     return (
         f'<div class="gg-compare"><style>{STYLE}</style><p><strong>{escape(say("judge.title", name=found.name))}'
-        f"</strong></p><p>{escape(joined(verdict(found)))}</p>{every}{svg(found)}"
-        f"<p><strong>{escape(say('judge.evidence'))}</strong></p>{_dim([asked(found)])}{pieces}"
+        f"</strong></p><p>{escape(joined(verdict(found)))}</p>{every}{picture}"
+        f"<p><strong>{escape(say('judge.evidence'))}</strong></p>{_dim([asked(found), *places(found)])}{pieces}"
+        f"{_lines(others(found))}"
         f"<p><strong>{escape(say('judge.becomes'))}</strong></p>{_lines(points(found))}{table}{wrong}"
         f"{_dim(notes(found))}</div>"
     )

@@ -9,6 +9,7 @@ from glassgrad.draws import Floats
 from glassgrad.judged import Judgement
 from glassgrad.rl.judge_forecast import Share
 from glassgrad.rl.judge_objectives import Fit
+from glassgrad.rl.judge_several import Several
 from glassgrad.statistics import Interval
 
 
@@ -42,9 +43,35 @@ def judge_json(found: Judgement) -> dict[str, Any]:
             "goal": found.goal,
             "forecast": _forecast(found),
             "held": found.held,
+            "outputs": None if found.several is None else _several(found.several),
+            "critics": [vars(critic) for critic in found.critics],
         }
     )
     return plain
+
+
+def _several(seen: Several) -> dict[str, Any]:
+    """All outputs at each place; slopes of what has a name for those that decide the answer."""
+    slopes = {name: rows for name, rows in seen.slopes.items() if rows is not None}
+    return {
+        "names": list(seen.outputs),
+        "policy": list(seen.policy),
+        "places": [
+            {
+                "seed": place.seed,
+                "trained": place.trained,
+                "step": place.step,
+                "outputs": dict(place.outputs),
+                "update": dict(zip(seen.outputs, map(float, seen.mean[i]), strict=True)),
+                "standard_error": dict(zip(seen.outputs, map(float, seen.error[i]), strict=True)),
+                "expected_reward": None if seen.reward is None else float(seen.reward[i]),
+                "slopes": {
+                    name: dict(zip(seen.policy, map(float, rows[i]), strict=True)) for name, rows in slopes.items()
+                },
+            }
+            for i, place in enumerate(seen.places)
+        ],
+    }
 
 
 def _objective(fit: Fit) -> dict[str, Any]:

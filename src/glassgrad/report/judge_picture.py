@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassgrad.draws import Floats
+from glassgrad.errors import ExperimentError
 from glassgrad.judged import Judgement
 from glassgrad.plots import FAILED, INK, LINE, PAPER, SOFT, SOLVED, complete_svg, save_picture, style
+from glassgrad.report.judge_outputs import along, listed
 from glassgrad.rl.judge_profile import Axis
 
 if TYPE_CHECKING:
@@ -25,13 +27,29 @@ STEEP = 1.8  # if it reaches so many times as far as the rest
 def figure(found: Judgement) -> "Figure":
     """The picture as a Figure.
 
+    Raises:
+        ExperimentError: no output moves alone, so there is nothing to draw.
+
     Example:
         >>> import glassgrad as gg
         >>> len(figure(gg.judge("knob", runs=0)).axes)
         2
     """
+    _check(found)
     with style() as said:
         return _Picture(found, said).draw()
+
+
+def nothing_to_draw(found: Judgement) -> ExperimentError | None:
+    """Why there is no picture, if there is none."""
+    if found.several is None or len(found.profile.o):
+        return None
+    return ExperimentError("judge.no_picture", outputs=listed(found.several.outputs))
+
+
+def _check(found: Judgement) -> None:
+    if error := nothing_to_draw(found):
+        raise error
 
 
 def save(found: Judgement, file: str) -> None:
@@ -39,7 +57,9 @@ def save(found: Judgement, file: str) -> None:
 
     Raises:
         DataError: it ends otherwise, or cannot be written.
+        ExperimentError: no output moves alone, so there is nothing to draw.
     """
+    _check(found)
     save_picture(file, lambda said: _Picture(found, said).draw(), lambda: svg(found), found.to_html)
 
 
@@ -66,7 +86,7 @@ class _Picture:
         self.update(above)
         self.objective(below)
         above.set_title(self.words("judge_title", name=self.found.name))
-        below.set_xlabel(self.words("judge_output"))
+        below.set_xlabel(self.words("judge_output", o=along(self.found)))
         room = 0.012 * (self.axis.right - self.axis.left)
         below.set_xlim(self.axis.left - room, self.axis.right + room)
         made.legend(handles=self.keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
@@ -101,7 +121,7 @@ class _Picture:
         ax.set_ylim(*_room([mean, *([] if slope is None else [slope.mean(axis=0)])], o, self.axis))
         self.points(ax)
         self.arrows(ax)
-        ax.set_ylabel(self.words("judge_update"))
+        ax.set_ylabel(self.words("judge_update", o=along(self.found)))
 
     def points(self, ax: "Axes") -> None:
         for point in self.found.points:
@@ -139,7 +159,13 @@ class _Picture:
         from matplotlib.patches import Patch
 
         lines = [
-            Line2D([], [], color=INK, lw=1.8, label=f"{self.words('judge_update')}; {self.words('judge_objective')}"),
+            Line2D(
+                [],
+                [],
+                color=INK,
+                lw=1.8,
+                label=f"{self.words('judge_update', o=along(self.found))}; {self.words('judge_objective')}",
+            ),
         ]
         if self.shown.slope is not None:
             told = f"{self.words('judge_slope')}; {self.words('judge_reward')}"
@@ -180,4 +206,4 @@ def _span(values: Floats) -> tuple[float, float]:
     return (min(float(finite.min()), 0.0), max(float(finite.max()), 0.0)) if len(finite) else (-1.0, 1.0)
 
 
-__all__ = ["figure", "save", "svg"]
+__all__ = ["figure", "nothing_to_draw", "save", "svg"]

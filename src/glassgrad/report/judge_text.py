@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glassgrad.draws import Floats
+from glassgrad.experiment import Experiment
 from glassgrad.formula.text import number_text
+from glassgrad.formula.tree import symbols
 from glassgrad.judged import Judgement
 from glassgrad.locale import Text, language, say
 from glassgrad.method import method
+from glassgrad.report import judge_outputs as several
 from glassgrad.report.estimators_text import three_signed
 from glassgrad.report.plain import WIDTH, plain_lines
 from glassgrad.rl.judge_basins import FixedPoint
 from glassgrad.rl.judge_evidence import Evidence
-from glassgrad.rl.judge_experiment import read_together
 from glassgrad.rl.judge_forecast import ALLOWED, Share
 from glassgrad.rl.judge_objectives import Fit
+from glassgrad.rl.judge_single import read_together
 from glassgrad.statistics import Interval
 from glassgrad.tables.experiments import BY_NAME, shipped
 
@@ -27,8 +30,12 @@ if TYPE_CHECKING:
 
 NONE = "–"
 REGRESSION = ("squared_error", "absolute_error")
-SECONDS = {"reward_and_entropy": "entropy", "reward_and_squared_error": "squared_error"}
-"""The second part of a mixture; the first is the expected reward."""
+SECONDS = {
+    "reward_and_entropy": ("expected_reward", "entropy"),
+    "log_reward_and_entropy": ("log_reward", "entropy"),
+    "reward_and_squared_error": ("expected_reward", "squared_error"),
+}
+"""The two parts of a mixture."""
 DOUBLE, SINGLE = 1e-12, 1e-5  # a smaller share of the largest number is rounding, and shown as 0
 
 Pairs = list[tuple[str, str]]
@@ -49,7 +56,7 @@ def judge_parts(found: Judgement) -> "Iterator[RenderableType]":
     yield from (Padding(Styled(line, style="cyan"), (0, 0, 0, 2)) for line in formulas(found))
     yield ""
     yield Styled(say("judge.evidence"), style="bold cyan")
-    yield Padding(Styled(asked(found), style="dim"), (0, 0, 0, 2))
+    yield from (Padding(Styled(line, style="dim"), (0, 0, 0, 2)) for line in (asked(found), *several.asked(found)))
     for piece in found.evidence:
         yield Padding(
             Styled.assemble((f"({piece.letter}) ", "bold"), question(piece), " ", _answer(piece)), (0, 0, 0, 2)
@@ -57,6 +64,7 @@ def judge_parts(found: Judgement) -> "Iterator[RenderableType]":
         yield Padding(Styled(sentence(found, piece)), (0, 0, 0, 6))
         if piece.letter == "d" and (table := nine(found)):
             yield Padding(_nine(table), (0, 0, 0, 6))
+    yield from (Padding(Styled(line), (0, 0, 0, 2)) for line in several.others(found))
     yield ""
     yield Styled(say("judge.becomes"), style="bold cyan")
     yield from (Padding(Styled(line), (0, 0, 0, 2)) for line in points(found))
@@ -75,7 +83,8 @@ def judge_parts(found: Judgement) -> "Iterator[RenderableType]":
 def verdict(found: Judgement) -> list[str]:
     """The verdict in one sentence, and which objective is climbed."""
     nothing = found["d"].outcome == "nothing" and found.verdict == "neither"
-    lines = [say(f"judge.verdict_{'nothing' if nothing else found.verdict}")]
+    nowhere = "nothing" if found.several is None else "no_output"
+    lines = [say(f"judge.verdict_{nowhere if nothing else found.verdict}")]
     if len(found.sources) > 1:
         more = (say(f"judge.source_{source}") for source in found.sources[1:])
         lines.append(say("judge.also", sources=joined(list(more), ", ")))
@@ -84,7 +93,7 @@ def verdict(found: Judgement) -> list[str]:
     lines.append(climbs(found))
     same = [fit for fit in found.objectives[1:] if fit.factor * found.objectives[0].factor > 0]
     lines += [say("judge.same_as", name=_said(fit.objective.reading)) for fit in same]
-    lines += list(slips(found))
+    lines += [*slips(found), *several.astray(found)]
     if found.verdict == "derivative" and any(fit.objective.name in REGRESSION for fit in same):
         lines.append(say("judge.regression"))
     if found["d"].outcome == "other" and found.verdict == "neither":
@@ -99,7 +108,7 @@ def slips(found: Judgement) -> Iterator[str]:
         return
     if fit.objective.name == "reward_and_entropy" and fit.factors[1] < 0 < fit.factor:
         yield say("judge.entropy_sign")
-    answers = 1 if found.experiment is None else read_together(found.experiment, method(found.experiment))
+    answers = 1 if found.experiment is None else read_together(found.experiment, method(found.experiment).in_groups)
     missing, error, own = 1 - fit.factor, fit.errors[0], 1 / answers
     if found["d"].outcome == "share" and 0 < error < 0.3 * own < 0.3 and abs(missing - own) < 4 * error:
         yield say("judge.own_sample", answers=answers, before=answers - 1)
@@ -112,13 +121,19 @@ def climbs(found: Judgement) -> str:
     fit = found.objectives[0]
     name = _said(fit.objective.reading)
     if fit.objective.name in SECONDS:
-        first, second = say("judge.objective_expected_reward"), say(f"judge.objective_{SECONDS[fit.objective.name]}")
+        first, second = (say(f"judge.objective_{one}") for one in _parts(found, fit))
         share = fit.factors[1] / fit.factor
         key = f"judge.climbs_{'plus' if share > 0 else 'minus'}"
         return say(key, name=first, second=second, factor=short(abs(share)))
     if fit.factor < 0:
         return say("judge.descends", name=name)
     return say("judge.climbs", name=name) if _is_one(fit) else say("judge.climbs_times", name=name, factor=_factor(fit))
+
+
+def _parts(found: Judgement, fit: Fit) -> tuple[str, str]:
+    """The names of a mixture's parts."""
+    first, second = SECONDS[fit.objective.name]
+    return first, "entropy_of_answers" if second == "entropy" and found.several is not None else second
 
 
 def _is_one(fit: Fit) -> bool:
@@ -134,6 +149,7 @@ def formulas(found: Judgement) -> Iterator[str]:
     """What arrives at the output, and the objective that is climbed, as formulas."""
     if found.arrives:
         yield f"dL/do = {found.arrives}"
+    yield from several.formulas(found)
     formula = found.objectives[0].objective.formula if found.objectives else ""
     if formula:
         yield f"U(o) = {formula}"
@@ -190,14 +206,14 @@ def sentence(found: Judgement, piece: Evidence) -> str:
     if piece.letter == "d":
         return _gradient(found, piece, numbers)
     if piece.letter == "f":
-        return _wanted(piece)
+        return several.together(found) if piece.outcome == "several" else _wanted(piece)
     if piece.letter == "b":
         numbers = {name: share(value or 0.0) for name, value in piece.numbers.items()}
     if piece.outcome == "still" and piece.holds is None:
         return say("judge.c_still_no_reward")
     if piece.outcome == "other_weight" and piece.numbers["score"] is None:
         return say("judge.c_other_unseen", **numbers)
-    return say(f"judge.{piece.letter}_{piece.outcome}", **numbers)
+    return say(f"judge.{piece.letter}_{piece.outcome}", o=several.along(found), **numbers)
 
 
 def _gradient(found: Judgement, piece: Evidence, numbers: dict[str, str]) -> str:
@@ -222,13 +238,18 @@ def _wanted(piece: Evidence) -> str:
 
 
 def nine(found: Judgement) -> list[list[str]]:
-    """The update beside the gradient of the expected reward at nine outputs; nothing where there is none."""
-    some = found.profile.nine
+    """The update beside the gradient of the expected reward at nine outputs, or at each place of several outputs.
+
+    Nothing where there is none.
+    """
+    if found["d"].outcome != "nothing" and (lines := several.table(found)):
+        return lines
+    some, o = found.profile.nine, several.along(found)
     if some.slope is None or found["d"].outcome in ("nothing", "unknown"):
         return []
     rounding = DOUBLE if found.experiment is not None else SINGLE
-    lines = [["o", *map(place, some.o)], [say("judge.d_row_update"), *_row(some.mean, rounding)]]
-    return [*lines, ["dJ/do", *_row(some.slope.mean(axis=0), rounding)]]
+    lines = [[o, *map(place, some.o)], [say("judge.d_row_update"), *_row(some.mean, rounding)]]
+    return [*lines, [f"dJ/d{o}", *_row(some.slope.mean(axis=0), rounding)]]
 
 
 def _row(values: Floats, rounding: float) -> list[str]:
@@ -254,13 +275,15 @@ def _nine(lines: Sequence[Sequence[str]]) -> "Table":
 
 def points(found: Judgement) -> Iterator[str]:
     """The fixed points, one a line."""
+    if found.several is not None and not len(found.profile.o):
+        return
     if not found.points:
         yield say("judge.no_points")
     for point, right in zip(found.points, found.right, strict=True):
         told = say(f"judge.point_{point.kind}")
         if point.attracting and found.truth is not None:
             told = say("judge.point_answer", told=told, answer=say("judge.right" if right else "judge.wrong"))
-        yield f"o = {_at(point)}  {told}"
+        yield f"{several.along(found)} = {_at(point)}  {told}"
 
 
 def _at(point: FixedPoint) -> str:
@@ -285,8 +308,12 @@ def shares(found: Judgement) -> tuple[list[str], list[list[str]]]:
     if forecast.shares and forecast.diverged:
         lost = percent(forecast.diverged / forecast.runs)
         lines.append([say("judge.lost"), "", say("judge.wrong"), "", lost])
-    lines.append([say("judge.failures"), "", "", percent(forecast.failures), measured(forecast.failed)])
+    lines.append([say("judge.failures"), "", "", _predicted(forecast.failures), measured(forecast.failed)])
     return [say(f"judge.column_{key}") for key in keys], lines
+
+
+def _predicted(share: float | None) -> str:
+    return NONE if share is None else percent(share)
 
 
 def basin(one: Share) -> str:
@@ -324,10 +351,12 @@ def notes(found: Judgement) -> Iterator[str]:
     forecast = found.forecast
     assert forecast is not None
     if goal is not None:
-        yield say("judge.own_start", seed=found.experiment.seed, start=place(found.start), goal=place(goal))
+        numbers = {"seed": found.experiment.seed, "start": place(found.start), "goal": place(goal)}
+        yield say("judge.own_start", o=several.along(found), **numbers)
     if forecast.shares or forecast.failures:
         yield say("judge.drawn", drawn=f"{forecast.drawn:,}") if forecast.drawn else say("judge.computed")
     yield from _several(found)
+    yield from _first_step(found, found.experiment)
     if forecast.failed is None:
         yield say("judge.unmeasured", reason=found.unmeasured) if found.unmeasured else say("judge.not_trained")
         return
@@ -335,7 +364,7 @@ def notes(found: Judgement) -> Iterator[str]:
     yield say("judge.trained", runs=f"{forecast.runs:,}", first=first, last=first + forecast.runs - 1)
     if forecast.diverged and not forecast.shares:
         yield say("judge.diverged", count=f"{forecast.diverged:,}")
-    late = forecast.failed.value - forecast.failures
+    late = forecast.failed.value - (forecast.failures or 0.0)
     if forecast.shares and late > ALLOWED:
         tolerance = short(method(found.experiment).task.tolerance)
         yield say("judge.late", share=percent(late), steps=found.experiment.steps, tolerance=tolerance)
@@ -345,8 +374,20 @@ def _several(found: Judgement) -> Iterator[str]:
     forecast = found.forecast
     if forecast is None or forecast.shares:
         return
+    if forecast.failures is None:
+        yield say("judge.not_predicted", name=found.name)
+        return
     key = "judge.some_wrong" if forecast.drawn else "judge.all_right"
     yield say(key, questions=forecast.questions, name=found.name)
+
+
+def _first_step(found: Judgement, experiment: Experiment) -> Iterator[str]:
+    """What is looked at where updates are repeated, or change from step to step."""
+    if experiment.passes > 1:
+        yield say("judge.first_pass", passes=experiment.passes)
+    if any("step" in symbols(line.tree) for line in method(experiment).program.lines):
+        late = found.several is not None and any(place.trained for place in found.several.places)
+        yield say("judge.first_step_late" if late else "judge.first_step", steps=experiment.steps)
 
 
 def contradictions(found: Judgement) -> Iterator[str]:
@@ -363,6 +404,8 @@ def next_commands(found: Judgement) -> Pairs:
         return []
     if found.name == "knob":
         return [(say("judge.next_mended"), "glassgrad judge knob --policy 'gaussian(sigma=0.1)' --objective reinforce")]
+    if found.several is not None:
+        return [(say("judge.next_why"), f"glassgrad compare {found.name} --why")]
     if found.verdict == "observed":
         return [(say("judge.next_estimators"), f"glassgrad estimators {found.name} --step 100")]
     return [(say("judge.next_watch"), f"glassgrad watch {found.name}")]

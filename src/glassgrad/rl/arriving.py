@@ -69,17 +69,17 @@ def arriving(estimator: Estimator, situation: Situation) -> Arriving | None:
         return None
     objective, numbers = _objective(estimator)
     policy = _through(situation.policy) if estimator.through else situation.policy
-    given = dict.fromkeys((*situation.variables, *situation.values, situation.chance, "expected"), "sample")
+    before = (*policy, Line("reward", situation.reward, "sample"))
+    given = (*situation.variables, *situation.values, situation.chance, "expected", *(line.name for line in before))
     levels: dict[str, Level] = {**dict.fromkeys(numbers, "step"), **dict.fromkeys(given, "sample")}
-    source = "; ".join((*map(str, policy), f"reward = {show(situation.reward)}", objective))
     try:
-        program = read_lines(source, levels, "objective")
+        program = read_lines(objective, levels, "objective")
     except FormulaError as error:
         if estimator.source:  # a row of the table: it is not for this situation
             return None
         raise error.within("objective") from None
     states = {name: evaluate(tree, {}) for name, tree in program.states.items()}
-    lines = program.lines
+    lines = (*before, *program.lines)
     back = adjoints(lines, "objective", dict.fromkeys(situation.variables, "sample"))
     own = {line.partition("=")[0].strip() for line in split_lines(objective)[:-1]}
     return _arriving(lines, back, {**numbers, **states}, situation, own)
@@ -123,7 +123,7 @@ def _shown(lines: tuple[Line, ...], situation: Situation, kept: Collection[str])
     kept: more names that are not put in: those that an objective has given itself.
     """
     normal = situation.chance == "noise"
-    kept = {"a", "reward", *kept, *situation.variables, *({"o"} if normal else ())}
+    kept = {"a", "reward", *kept, *situation.variables, *({"o", "sigma"} if normal else ())}
     known = {line.name: line.tree for line in lines if line.name not in kept}
     tree = known.get(f"d{next(iter(situation.variables))}", ZERO)
     if not normal and "dlogp" in known:

@@ -31,10 +31,13 @@ class Exact:
     form: ClosedForm | None = None
 
 
-def normal(reward: Tree, mu: Floats, sigma: float, values: Mapping[str, Array], *, by_form: bool = True) -> Exact:
+def normal(
+    reward: Tree, mu: Floats, sigma: float | Floats, values: Mapping[str, Array], *, by_form: bool = True
+) -> Exact:
     """J, dJ/dmu and dJ/dsigma for answers a = mu + sigma*noise.
 
-    mu: one for each question. values: of what the reward reads beside a: a number, or one for each question.
+    mu: one for each question. sigma: one number, or one for each question.
+    values: of what the reward reads beside a: a number, or one for each question.
     by_form: take the closed form if there is one.
 
     Example:
@@ -49,13 +52,14 @@ def normal(reward: Tree, mu: Floats, sigma: float, values: Mapping[str, Array], 
         known = {"mu": mu, "sigma": sigma, **values}
         value, slope, spread = (np.array(np.broadcast_to(evaluate(tree, known), mu.shape)) for tree in form.trees)
         return Exact(value, {"mu": slope, "sigma": spread}, form=form)
+    spread = np.broadcast_to(np.asarray(sigma, np.float64), mu.shape)
     each = {name: np.broadcast_to(np.asarray(value, np.float64), mu.shape) for name, value in values.items()}
     found = [
-        integral(reward, float(mu[i]), sigma, {name: float(value[i]) for name, value in each.items()})
+        integral(reward, float(mu[i]), float(spread[i]), {name: float(value[i]) for name, value in each.items()})
         for i in range(len(mu))
     ]
-    value, slope, spread, error = np.array(found).T
-    return Exact(value, {"mu": slope, "sigma": spread}, float(error.max()))
+    value, slope, by_sigma, error = np.array(found).T
+    return Exact(value, {"mu": slope, "sigma": by_sigma}, float(error.max()))
 
 
 def without_stop(tree: Tree) -> Tree:
@@ -83,6 +87,20 @@ def categorical(logits: Floats, rewards: Floats) -> Exact:
     return Exact(value, {f"z{k + 1}": p[k] * (rewards[k] - value) for k in range(len(p))})
 
 
+def choice(outputs: Floats, rewards: Floats) -> Exact:
+    """The same for each question, outputs and rewards being (questions, answers); slopes are named o1, o2, ….
+
+    Example:
+        >>> found = choice(np.zeros((1, 2)), np.array([[0.0, 1.0]]))
+        >>> found.value, found.slopes["o2"]
+        (array([0.5]), array([0.25]))
+    """
+    p = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    p = p / p.sum(axis=1, keepdims=True)
+    value = np.sum(p * rewards, axis=1)
+    return Exact(value, {f"o{k + 1}": p[:, k] * (rewards[:, k] - value) for k in range(p.shape[1])})
+
+
 def bernoulli(p: Floats, right: Floats, left: Floats) -> Exact:
     """J and dJ/do for the answer 1, chosen with probability o, else 0; right, left: the rewards of 1 and of 0.
 
@@ -91,4 +109,4 @@ def bernoulli(p: Floats, right: Floats, left: Floats) -> Exact:
     return Exact(p * right + (1 - p) * left, {"o": right - left})
 
 
-__all__ = ["Exact", "bernoulli", "categorical", "normal", "without_stop"]
+__all__ = ["Exact", "bernoulli", "categorical", "choice", "normal", "without_stop"]

@@ -16,7 +16,8 @@ from glassgrad.formula.simplify import ONE
 from glassgrad.formula.tree import Number, Symbol, Tree, substitute, symbols
 from glassgrad.method import Method
 from glassgrad.rl.exact import Exact, bernoulli, normal, without_stop
-from glassgrad.rl.network import flat, jacobian, outputs
+from glassgrad.rl.network import every_output, flat, jacobian, outputs
+from glassgrad.rl.several_outputs import answering, several
 from glassgrad.rl.situation import (
     Situation,
     alone,
@@ -49,11 +50,15 @@ def in_training(of: Method, parameters: Mapping[str, Any], step: int, sigma: flo
     """
     if of.network.count > MOST_PARAMETERS:
         raise ExperimentError("estimators.parameters", count=f"{of.network.count:,}", most=f"{MOST_PARAMETERS:,}")
-    reward, chance, theta = reward_of(of, step), chance_of(of, step, sigma), flat(of, parameters)
-    inputs = questions(of)
-    o, slopes = jacobian(of, theta, inputs)
+    reward, theta, inputs = reward_of(of, step), flat(of, parameters), questions(of)
     names = {name: inputs[:, i] for i, name in enumerate(of.task.names)}
     values: dict[str, Array] = {**names, "t": of.task.true(inputs)}
+    if of.network.outputs > 1:
+        if not np.all(np.isfinite(every_output(of, theta[None], inputs))):
+            raise ExperimentError("estimators.output", step=step - 1)
+        return several(of, theta, inputs, values, reward, answering(of, _numbers(of, step), sigma))
+    chance = chance_of(of, step, sigma)
+    o, slopes = jacobian(of, theta, inputs)
     shared: dict[str, Any] = {
         "policy": chance.lines,
         "reward": reward,
@@ -73,6 +78,19 @@ def in_training(of: Method, parameters: Mapping[str, Any], step: int, sigma: flo
     exact = replace(found, slopes={"o": found.slopes["mu"]})
     place = {**values, "sigma": chance.sigma}
     return Situation(**shared, values=place, exact=exact, spread=chance.sigma, chance="noise")
+
+
+def check(of: Method, sigma: float | None = None) -> None:
+    """Refuse what cannot be estimated, before anything is trained.
+
+    Raises:
+        ExperimentError: there is no reward, or the policy is neither normal around an output nor a choice.
+    """
+    reward_of(of, 1)
+    if of.network.outputs > 1:
+        answering(of, _numbers(of, 1), sigma)
+    else:
+        chance_of(of, 1, sigma)
 
 
 def _choice(reward: Tree, o: Floats, values: Mapping[str, Array]) -> Exact:
@@ -133,4 +151,4 @@ def _numbers(of: Method, step: int) -> dict[str, Tree]:
     return {**{name: Number(float(value)) for name, value in of.numbers.items()}, "step": Number(float(step))}
 
 
-__all__ = ["Chance", "chance_of", "in_training", "questions", "reward_of"]
+__all__ = ["Chance", "chance_of", "check", "in_training", "questions", "reward_of"]

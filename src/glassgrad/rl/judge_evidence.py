@@ -33,13 +33,15 @@ class Weight:
 
     size: the largest such change. varies: how much it differs between answers to one question, as a share of itself.
     tried: its correlation with what was tried, without its sign. score: the least cosine with the derivative of the
-    log-probability of the sampled answers; None where that is unknown.
+    log-probability of the sampled answers; None where that is unknown. factors: of several outputs, the least and the
+    most by which that derivative is multiplied; None where it is none.
     """
 
     size: float
     varies: float = 0.0
     tried: float = 0.0
     score: float | None = None
+    factors: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,12 @@ def _observed(looks: Looks) -> bool:
 
 def evidence(looks: Looks, names: Sequence[Fit], land: Landscape, right: Sequence[bool]) -> tuple[Evidence, ...]:
     """The six pieces. names: objectives that the update climbs. right: of each fixed point, whether it is wanted."""
-    return (
-        _path(looks), _black_box(looks), _chance(looks), _gradient(looks, names), _shift(looks),
-        _wanted(looks, land, right),
-    )  # fmt: skip
+    return (*of_answers(looks), _gradient(looks, names), _shift(looks), _wanted(looks, land, right))
+
+
+def of_answers(looks: Looks) -> tuple[Evidence, ...]:
+    """The pieces (a), (b), (c), which single answers tell."""
+    return _path(looks), _black_box(looks), _chance(looks)
 
 
 def _path(looks: Looks) -> Evidence:
@@ -153,17 +157,27 @@ def _chance(looks: Looks) -> Evidence:
         return Evidence("c", "log_of_output" if looks.log_of_output else "not_sampled", False, numbers)
     if weight.score is not None:
         sampled = abs(weight.score) > 1 - SCORED
+        if not sampled and weight.factors is not None and weight.factors[0] * weight.factors[1] > 0:
+            numbers |= dict(zip(("least", "most"), weight.factors, strict=True))
+            return Evidence("c", "reweighted", True, numbers)
         return Evidence("c", "sampled" if sampled else "other_weight", sampled, numbers)
     return Evidence("c", "weighs" if _observed(looks) else "other_weight", None if _observed(looks) else False, numbers)
 
 
 def _gradient(looks: Looks, names: Sequence[Fit]) -> Evidence:
     """Scale, cosine and z of the expected update against the gradient of the expected reward."""
-    numbers = against(looks.profile.nine)
-    if looks.strength == 0 or not np.any(looks.profile.mean):
+    profile = looks.profile
+    return of_update(looks, names, bool(np.any(profile.mean)), profile.slope is not None, against(profile.nine))
+
+
+def of_update(
+    looks: Looks, names: Sequence[Fit], moves: bool, slope_known: bool, numbers: dict[str, float | None]
+) -> Evidence:
+    """The piece (d). moves: whether there is an update. numbers: of `beside`."""
+    if looks.strength == 0 or not moves:
         return Evidence("d", "nothing", False if looks.has_reward else None, numbers)
     found = next((fit for fit in names if fit.objective.name == "expected_reward"), None)
-    if looks.profile.slope is None:
+    if not slope_known:
         return Evidence("d", "unknown" if looks.has_reward else "no_reward", None, numbers)
     if found is None:
         return Evidence("d", "other" if names else "nameless", False, numbers)
@@ -175,11 +189,16 @@ def _gradient(looks: Looks, names: Sequence[Fit]) -> Evidence:
 
 
 def against(nine: Profile) -> dict[str, float | None]:
-    """The update beside dJ/do at nine places: scale (least squares, and its range), cosine, the largest |z|."""
+    """The update beside dJ/do at nine places."""
+    return beside(nine.update, nine.slope, nine.tolerance)
+
+
+def beside(update: Floats, slopes: Floats | None, tolerance: float) -> dict[str, float | None]:
+    """Scale (least squares, and its range), cosine, the largest |z| of an update, both (repetitions, places)."""
     nothing: dict[str, float | None] = {"scale": None, "least": None, "most": None, "cosine": None, "z": None}
-    if nine.slope is None:
+    if slopes is None:
         return nothing
-    mean, slope = nine.mean, nine.slope.mean(axis=0)
+    mean, slope = update.mean(axis=0), slopes.mean(axis=0)
     good = np.isfinite(mean) & np.isfinite(slope)
     mean, slope = mean[good], slope[good]
     lengths = float(np.linalg.norm(mean) * np.linalg.norm(slope))
@@ -187,9 +206,9 @@ def against(nine: Profile) -> dict[str, float | None]:
         return nothing
     steep = np.abs(slope) > NEGLIGIBLE * np.max(np.abs(slope))
     ratios = mean[steep] / slope[steep]
-    error = standard_error(nine.update - nine.slope)[good]
+    error = standard_error(update - slopes)[good]
     seen = error > SAME * np.max(np.abs(slope))
-    beyond = np.maximum(0.0, np.abs(mean - slope) - nine.tolerance * np.max(np.abs(slope)))
+    beyond = np.maximum(0.0, np.abs(mean - slope) - tolerance * np.max(np.abs(slope)))
     z = float(np.max(beyond[seen] / error[seen])) if seen.any() else None
     return {
         "scale": float(mean @ slope / (slope @ slope)),
@@ -218,11 +237,16 @@ def _shift(looks: Looks) -> Evidence:
         "error": float(error[middle]),
     }
     size = max(float(np.max(np.abs(before[good]))), looks.strength * SAME, 1e-300)
-    varies = good & (error > SAME * size)
-    plain = bool(np.all(np.abs(change[good & ~varies]) <= max(looks.tolerance, SAME) * size))
+    alone = left_alone(change[good], error[good], size, max(looks.tolerance, SAME))
+    return Evidence("e", "alone" if alone else "changes", alone, numbers)
+
+
+def left_alone(change: Floats, error: Floats, size: float, tolerance: float) -> bool:
+    """Whether changes, with these standard errors, are none: within tolerance of the update's size, or by chance."""
+    varies = error > SAME * size
+    plain = bool(np.all(np.abs(change[~varies]) <= tolerance * size))
     with np.errstate(all="ignore"):
-        chance = not varies.any() or largest(change[varies] / error[varies]) >= FALSE_ALARM
-    return Evidence("e", "alone" if plain and chance else "changes", plain and chance, numbers)
+        return plain and (not varies.any() or largest(change[varies] / error[varies]) >= FALSE_ALARM)
 
 
 def _wanted(looks: Looks, land: Landscape, right: Sequence[bool]) -> Evidence:
@@ -245,4 +269,7 @@ def value_at(profile: Profile, o: float) -> float | None:
     return found if np.isfinite(found) else None
 
 
-__all__ = ["SHIFT", "SOURCES", "Evidence", "Looks", "Source", "Weight", "against", "evidence", "sources", "value_at"]
+__all__ = [
+    "SHIFT", "SOURCES", "Evidence", "Looks", "Source", "Weight", "against", "beside", "evidence", "left_alone",
+    "of_answers", "of_update", "sources", "value_at",
+]  # fmt: skip

@@ -17,7 +17,7 @@ from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.tree import Symbol, Tree, substitute, symbols
 from glassgrad.rl.exact import without_stop
 from glassgrad.rl.integral import NODES, WEIGHTS, integral
-from glassgrad.rl.judge_feedback import CHANCE, REWARD, Feedback
+from glassgrad.rl.judge_feedback import CHANCE, REWARD, Feedback, Outputs
 from glassgrad.rl.judge_profile import Axis
 from glassgrad.rl.kinks import kinks
 
@@ -79,13 +79,13 @@ def every_chance(names: Collection[str], seed: int, rows: int, answers: int, pla
     }
 
 
-def settled(of: Feedback, o: Floats, answers: int, seed: int) -> dict[str, Floats]:
+def settled(of: Feedback, o: Outputs, answers: int, seed: int) -> dict[str, Floats]:
     """The states (rows, 1) after some steps at outputs that do not move (rows, 1)."""
-    latest = of.of.program.latest
-    now = {name: np.full(o.shape, start) for name, start in of.starts.items()}
+    latest, (rows, _) = of.of.program.latest, of.shape(o, {})
+    now = {name: np.full((rows, 1), start) for name, start in of.starts.items()}
     for step in range(SETTLING if now else 0):
-        known = of.run(o, chance(of, seed, step, len(o), answers), now)
-        now = {name: np.broadcast_to(known[latest[name]], o.shape).astype(np.float64) for name in now}
+        known = of.run(o, chance(of, seed, step, rows, answers), now)
+        now = {name: np.broadcast_to(known[latest[name]], (rows, 1)).astype(np.float64) for name in now}
     return now
 
 

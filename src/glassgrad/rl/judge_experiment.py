@@ -14,27 +14,17 @@ from glassgrad.formula.evaluate import evaluate, is_aggregate
 from glassgrad.formula.tree import Symbol, substitute, symbols, walk
 from glassgrad.method import Method
 from glassgrad.rl.exact import without_stop
-from glassgrad.rl.grouped import Grouped
 from glassgrad.rl.judge_earned import Earned, earning
-from glassgrad.rl.judge_evidence import SAME, SHIFT, Looks, Weight
-from glassgrad.rl.judge_expected import Expected, every_chance
-from glassgrad.rl.judge_feedback import (
-    CHANCE,
-    REWARD,
-    Exchanged,
-    Feedback,
-    feedback,
-    reads_log_of_output,
-    steps_back,
-    weight,
-)
+from glassgrad.rl.judge_evidence import SHIFT, Looks
+from glassgrad.rl.judge_expected import Expected, Sampled
+from glassgrad.rl.judge_feedback import CHANCE, REWARD, Feedback, feedback, reads_log_of_output
 from glassgrad.rl.judge_profile import Axis, Profile, axis, reach
+from glassgrad.rl.judge_single import Single, read_together
 from glassgrad.rl.kinks import kinks
 from glassgrad.rl.situation import inlined
 
 PLACES = {"formula": 401, "quadrature": 81, "drawn": 9}
 FEWER = {"formula": 401, "quadrature": 31, "drawn": 5}  # in questions after the first
-ANSWERS = 1000  # that are drawn at each of nine places, where single answers are looked at
 QUESTIONS = 4  # of a task with more, so many are looked at, evenly spread
 MIDDLE: Mapping[str, float] = {"noise": 0.0, "uniform": 0.5}  # of the answer that is judged in the end
 
@@ -88,11 +78,6 @@ def _wanted(of: Feedback, truth: float, along: Axis) -> float | None:
     return float(best[-1] if best[-1] > along.right - 1e-3 * (along.right - along.left) else best[len(best) // 2])
 
 
-def read_together(experiment: Experiment, of: Method) -> int:
-    """How many answers may read each other: those of a batch, or those to one question."""
-    return experiment.group if of.in_groups else experiment.batch or experiment.samples
-
-
 @dataclass(frozen=True)
 class View:
     """The feedback of one question, and what its outputs earn."""
@@ -104,9 +89,18 @@ class View:
 
     def expected(self, of: Feedback) -> Expected:
         """The expected update under a feedback, in batches as large as the run's."""
-        answers = read_together(self.experiment, of.of)
-        sampled = self.earned.sampled if self.earned else None
-        return Expected(of, self.place.axis, answers, self.experiment.seed, sampled)
+        answers = read_together(self.experiment, of.of.in_groups)
+        return Expected(of, self.place.axis, answers, self.experiment.seed, self.sampled)
+
+    @property
+    def sampled(self) -> Sampled | None:
+        """How answers are drawn around the output, where that is known."""
+        return self.earned.sampled if self.earned else None
+
+    def score(self, known: Mapping[str, Any]) -> Floats:
+        """The derivative of the log-probability of each answer (1, rows, answers)."""
+        assert self.sampled is not None
+        return self.sampled.score(known["o"], known[self.plain.of.program.latest["a"]])[None]
 
     def places(self, counts: Mapping[str, int]) -> Floats:
         """The outputs at which the expected update is looked at."""
@@ -162,7 +156,13 @@ def _written(of: Feedback, o: Floats) -> Floats | None:
 def look(seen: View) -> Looks:
     """All that the evidence needs, of one question."""
     has_reward = REWARD in seen.plain.of.pieces
-    single = _Single(seen)
+    single = Single(
+        seen.plain,
+        seen.place.inputs,
+        seen.experiment,
+        seen.place.axis.spread(),
+        score=seen.score if seen.sampled else None,
+    )
     full = seen.profile(seen.places(PLACES))
     return Looks(
         profile=full,
@@ -175,95 +175,4 @@ def look(seen: View) -> Looks:
     )
 
 
-class _Single:
-    """The updates of single answers, at nine outputs: with the reward as it is, and with it exchanged.
-
-    Samples that do not read each other may be any number; else there are as many batches as give so many answers.
-    """
-
-    def __init__(self, seen: View) -> None:
-        self.seen, self.of, self.plain = seen, seen.plain.of, seen.plain
-        batch = read_together(seen.experiment, self.of)
-        self.size = min(ANSWERS, batch) if self.plain.coupled else ANSWERS
-        batches = -(-ANSWERS // self.size)
-        self.o = np.repeat(seen.place.axis.spread(), batches)[:, None]
-        self.draws = self._draws()
-        self.known = self._run(self.plain)
-        self.base = self.plain.updates(self.o, self.draws)
-        self.strength = self._largest(self.base)
-
-    def _draws(self) -> dict[str, Floats]:
-        names = {name for line in self.plain.lines for name in symbols(line.tree)}
-        drawn = every_chance(names, self.seen.experiment.seed, len(self.o), self.size)
-        return drawn or ({"noise": np.zeros((1, self.size))} if self.plain.coupled else {})
-
-    def _feedback(self, reward: Exchanged, moved: float = 0.0) -> Feedback:
-        return feedback(self.of, self.seen.place.inputs, reward=reward, moved=moved)
-
-    def _run(self, of: Feedback) -> dict[str, Floats]:
-        """Every line, needed or not."""
-        shape = np.broadcast_shapes(self.o.shape, *(draw.shape for draw in self.draws.values()))
-        known: dict[str, Any] = {**of.values, **of.starts, **dict.fromkeys(CHANCE, np.zeros(shape))}
-        known |= {"o": self.o, **self.draws}
-        for line in of.every:
-            known[line.name] = evaluate(line.tree, known, Grouped(shape, (1,)))
-        return {name: np.array(np.broadcast_to(value, shape), np.float64) for name, value in known.items()}
-
-    def _largest(self, rows: Floats) -> float:
-        finite = rows[np.isfinite(rows)]
-        return float(np.max(np.abs(finite), initial=0.0))
-
-    def changed(self, other: Floats) -> float:
-        """The largest change of an answer's update, as a share of the largest update."""
-        return self._largest(other - self.base) / self.strength if self.strength else 0.0
-
-    def moved(self) -> Floats:
-        """The updates with the truth moved by 1 and the rewards as they were."""
-        if REWARD not in self.of.pieces:
-            return self._feedback("as it is", 1.0).updates(self.o, self.draws)
-        moved, still = (self._feedback("tabled", by).updates(self.o, self.draws, self.table) for by in (1.0, 0.0))
-        return np.asarray(self.base + moved - still)
-
-    @property
-    def table(self) -> dict[str, Floats]:
-        """The rewards of the answers, as numbers."""
-        return {REWARD: self.known[REWARD]}
-
-    def of_reward(self) -> dict[str, Any]:
-        """What there is to be seen of the reward."""
-        boxed, tabled = self._feedback("boxed"), self._feedback("tabled")
-        back = evaluate(steps_back(self.plain), self.known)
-        return {
-            "to_reward": self._largest(self.known["dreward"]) if "dreward" in self.known else 0.0,
-            "to_output": self._largest(np.array(np.broadcast_to(back, self.base.shape))),
-            "boxed": self.changed(boxed.updates(self.o, self.draws)),
-            "tabled": self.changed(tabled.updates(self.o, self.draws, self.table)),
-            "answers": self._largest(self.known[self.of.program.latest["a"]].std(axis=1)),
-            "weight": self._weight(tabled),
-        }
-
-    def _weight(self, tabled: Feedback) -> Weight:
-        found = -np.array(np.broadcast_to(evaluate(weight(tabled), {**self.known, **self.table}), self.base.shape))
-        some = np.all(np.isfinite(found), axis=1) & np.any(found != 0, axis=1)
-        if not some.any() or not self.strength:
-            return Weight(0.0)
-        rows, o, answers = found[some], self.o[some], self.known[self.of.program.latest["a"]][some]
-        scatter = rows - rows.mean(axis=1, keepdims=True)
-        varies = float(np.max(scatter.std(axis=1) / np.sqrt(np.mean(rows**2, axis=1))))
-        sampled = self.seen.earned.sampled if self.seen.earned is not None else None
-        other = answers - answers.mean(axis=1, keepdims=True) if sampled is None else sampled.score(o, answers)
-        related = abs(_cosine(scatter, other, pooled=True)) if varies > SAME else 0.0
-        return Weight(self._largest(rows), varies, related, None if sampled is None else _cosine(rows, other))
-
-
-def _cosine(rows: Floats, others: Floats, pooled: bool = False) -> float:
-    """The cosine between two sets of rows that is nearest to 0; pooled: between all of them."""
-    if pooled:
-        rows, others = rows.reshape(1, -1), others.reshape(1, -1)
-    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(others, axis=1)
-    some = (lengths > 0) & np.isfinite(lengths)
-    found = np.sum(rows * others, axis=1)[some] / lengths[some]
-    return float(min(found, key=abs)) if len(found) else 0.0
-
-
-__all__ = ["FEWER", "PLACES", "Question", "View", "answered", "asked", "look", "question", "read_together", "view"]
+__all__ = ["FEWER", "PLACES", "Question", "View", "answered", "asked", "look", "question", "view"]

@@ -1,7 +1,8 @@
 """What reaches the output in one question, as lines: the experiment's own, and the same with its reward exchanged.
 
 A reward can be boxed (its number stays, no derivative passes), tabled (its numbers are given, nothing is computed), or
-shifted by a constant. The update is -dL/do, the way in which a step of gradient descent moves the output.
+shifted by a constant. The update is -dL/do, the way in which a step of gradient descent moves the output; of several
+outputs there is one for each, and what is asked of `o` alone (update, chance, coupled) is asked of each.
 """
 
 from collections.abc import Mapping
@@ -28,6 +29,13 @@ CHANCE = ("noise", "uniform")
 REWARD = "reward"
 Known = dict[str, Array]
 Exchanged = Literal["as it is", "boxed", "tabled"]
+Outputs = Floats | Mapping[str, Floats]
+"""The values of the one output, or of several by name."""
+
+
+def by_name(o: Outputs) -> Mapping[str, Floats]:
+    """The values of outputs by name."""
+    return o if isinstance(o, Mapping) else {"o": o}
 
 
 @dataclass(frozen=True)
@@ -43,19 +51,25 @@ class Feedback:
     values: Mapping[str, float]
 
     @property
+    def arriving(self) -> dict[str, str]:
+        """For each output at which something arrives, the line that says what: do of o."""
+        there = {line.name for line in self.back}
+        return {name: f"d{name}" for name in self.of.outputs if f"d{name}" in there}
+
+    @property
     def every(self) -> tuple[Line, ...]:
         """All lines, in their order."""
         return (*self.lines, *self.back)
 
     @cached_property
     def moved(self) -> bool:
-        """Whether anything arrives at the output."""
-        return any(line.name == "do" for line in self.back)
+        """Whether anything arrives at an output."""
+        return bool(self.arriving)
 
     @cached_property
     def needed(self) -> tuple[Line, ...]:
         """The lines that the update reads, and those that the states need for the next step."""
-        wanted = {"do"} | {self.of.program.latest[name] for name in self.of.program.states}
+        wanted = set(self.arriving.values()) | {self.of.program.latest[name] for name in self.of.program.states}
         for name in tuple(wanted):
             wanted |= reads(self.every, name)
         return tuple(line for line in self.every if line.name in wanted)
@@ -75,24 +89,32 @@ class Feedback:
         """Whether samples read each other, by mean(…) or its like."""
         return any(is_aggregate(part) for part in walk(self.update))
 
-    def run(self, o: Floats, draws: Mapping[str, Floats], more: Mapping[str, Array] | None = None) -> Known:
-        """All names: o (rows, 1), draws (rows or 1, answers); samples of a row are one batch.
+    def run(self, o: Outputs, draws: Mapping[str, Floats], more: Mapping[str, Array] | None = None) -> Known:
+        """All names: o (rows, 1), or each output by its name; draws (rows or 1, answers); a row is one batch.
 
         more: states (rows, 1), a table of rewards (rows, answers).
         """
-        shape = np.broadcast_shapes(o.shape, *(draw.shape for draw in draws.values()))
-        known: Known = {**self.values, **self.starts, "o": o, **draws, **(more or {})}
+        shape = self.shape(o, draws)
+        known: Known = {**self.values, **self.starts, **by_name(o), **draws, **(more or {})}
         backend = Grouped(shape, (1,))
         for line in self.needed:
             if line.name not in (more or {}):
                 known[line.name] = evaluate(line.tree, known, backend)
         return known
 
-    def updates(self, o: Floats, draws: Mapping[str, Floats], more: Mapping[str, Array] | None = None) -> Floats:
-        """-dL/do of each answer (rows, answers)."""
-        shape = np.broadcast_shapes(o.shape, *(draw.shape for draw in draws.values()))
-        found = self.run(o, draws, more)["do"] if self.moved else 0.0
-        return np.array(np.broadcast_to(-np.asarray(found, np.float64), shape))
+    def updates(self, o: Outputs, draws: Mapping[str, Floats], more: Mapping[str, Array] | None = None) -> Floats:
+        """-dL/do of each answer (rows, answers); of outputs by name (outputs, rows, answers)."""
+        shape = self.shape(o, draws)
+        known: Known = self.run(o, draws, more) if self.moved else {}
+        found = {name: -np.asarray(known[line], np.float64) for name, line in self.arriving.items()}
+        rows = [np.array(np.broadcast_to(found.get(name, 0.0), shape)) for name in self.of.outputs]
+        return np.stack(rows) if isinstance(o, Mapping) else rows[0]
+
+    @staticmethod
+    def shape(o: Outputs, draws: Mapping[str, Floats]) -> tuple[int, ...]:
+        """(rows, answers)."""
+        every = (*by_name(o).values(), *draws.values())
+        return np.broadcast_shapes(*(part.shape for part in every))
 
     @cached_property
     def starts(self) -> dict[str, float]:
@@ -121,7 +143,7 @@ def feedback(
     values = {name: float(value) for name, value in of.numbers.items()}
     values |= {name: float(x) for name, x in zip(of.task.names, question, strict=True)}
     values |= {"t": float(of.task.true(question[None])[0]) + moved, "step": 1.0}
-    return Feedback(of, lines, adjoints(lines, "objective", {"o": "sample"}), values)
+    return Feedback(of, lines, adjoints(lines, "objective", dict.fromkeys(of.outputs, "sample")), values)
 
 
 def _exchanged(line: Line, reward: Exchanged, shift: float) -> Line:
@@ -131,24 +153,38 @@ def _exchanged(line: Line, reward: Exchanged, shift: float) -> Line:
     return Line(REWARD, Apply("stop", (tree,)) if reward == "boxed" else tree, line.level)
 
 
-def weight(of: Feedback) -> Tree:
-    """How the update of one answer changes with the number of its own reward: d(-dL/do)/dreward; of a tabled reward."""
-    kept = frozenset({REWARD, *(line.name for line in of.lines if is_aggregate(line.tree))})
-    return derivative(without_stop(inlined(of.every, "do", keep=kept)), REWARD) if of.moved else ZERO
+def weights(of: Feedback, known: Mapping[str, Array]) -> dict[str, Array]:
+    """How what arrives at each output changes with the number of an answer's own reward: d(dL/do)/dreward, forwards.
+
+    known: the value of every line; of a tabled reward. What reads all samples, such as a baseline, stays as it is.
+    """
+    slopes: dict[str, Array] = {REWARD: 1.0}
+    for line in of.every:
+        if line.name == REWARD or is_aggregate(line.tree):
+            continue
+        tree = without_stop(line.tree)
+        terms = [evaluate(derivative(tree, name), known) * slopes[name] for name in symbols(tree) if name in slopes]
+        if terms:
+            slopes[line.name] = np.sum(np.stack(np.broadcast_arrays(*terms)), axis=0)
+    return {name: slopes[line] for name, line in of.arriving.items() if line in slopes}
 
 
-def steps_back(of: Feedback) -> Tree:
-    """dreward/do: what the derivative of the reward's formula sees of the output; 0 where it is cut off."""
+def steps_back(of: Feedback) -> tuple[Tree, ...]:
+    """dreward/do: what the derivative of the reward's formula sees of each output that it reaches."""
     lines = of.lines[: 1 + next(i for i, line in enumerate(of.lines) if line.name == REWARD)]
-    back = adjoints(lines, REWARD, {"o": "sample"})
-    return inlined((*lines, *back), "do") if any(line.name == "do" for line in back) else ZERO
+    back = adjoints(lines, REWARD, dict.fromkeys(of.of.outputs, "sample"))
+    reached = {line.name for line in back} & {f"d{name}" for name in of.of.outputs}
+    return tuple(inlined((*lines, *back), name) for name in sorted(reached))
 
 
 def reads_log_of_output(of: Feedback) -> bool:
-    """Whether the logarithm of the output itself stands in what the update reads."""
-    logs = Apply("log", (Symbol("o"),))
+    """Whether the logarithm of an output itself stands in what the update reads."""
+    logs = [Apply("log", (Symbol(name),)) for name in of.of.outputs]
     names = {line.name for line in of.needed} | {"objective"}
-    return any(part == logs for line in of.lines if line.name in names for part in walk(line.tree))
+    return any(part in logs for line in of.lines if line.name in names for part in walk(line.tree))
 
 
-__all__ = ["CHANCE", "REWARD", "Feedback", "feedback", "reads_log_of_output", "steps_back", "weight"]
+__all__ = [
+    "CHANCE", "REWARD", "Exchanged", "Feedback", "Outputs", "by_name", "feedback", "reads_log_of_output", "steps_back",
+    "weights",
+]  # fmt: skip

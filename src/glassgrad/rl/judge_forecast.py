@@ -47,14 +47,15 @@ class Share:
 
 @dataclass(frozen=True)
 class Forecast:
-    """shares: of one question's basins; empty where there are several questions. failures: the predicted share.
+    """shares: of one question's basins; empty where there are several questions. failures: the predicted share;
+    None where outputs move together, and nothing is predicted.
 
     drawn: of how many initial networks; 0 where it was computed. questions: how many were looked at. runs: how many
     were trained. failed: the measured share of failures. diverged: how many did.
     """
 
     shares: tuple[Share, ...]
-    failures: float
+    failures: float | None
     drawn: int
     questions: int
     runs: int = 0

@@ -1,7 +1,8 @@
 """The table of objectives that have a name, and which of them an expected update climbs. One row an objective.
 
 A row is a formula, or the slope of one, in the output o, the wanted output t, the expected reward J, its slope dJ, and
-dW, the slope of minus the objective as it is written, as if nothing in it were stopped.
+dW, the slope of minus the objective as it is written, as if nothing in it were stopped. Of several outputs there are
+slopes only: also dH, of the entropy of what is drawn, and dS, of minus the answer's mean squared error.
 An update climbs it if it is its slope, up to a factor: compared in numbers, over all places of a profile.
 """
 
@@ -22,7 +23,7 @@ from glassgrad.rl.judge_profile import Profile, standard_error
 
 FALSE_ALARM = 0.001  # of what is drawn: how often the right name is refused
 SURE = 6.0  # standard errors by which a factor has to differ from 0, and a second one too
-NAMES = ("o", "t", "J", "dJ", "dW")
+NAMES = ("o", "t", "J", "dJ", "dW", "dH", "dS")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,17 @@ OBJECTIVES = (
     Objective("reward_and_squared_error", slopes=("dJ", "-2*(o - t)")),
 )
 """In the order in which they are tried; the last two are mixtures."""
+
+OF_SEVERAL = (
+    Objective("expected_reward", slopes=("dJ",)),
+    Objective("squared_error", slopes=("dS",)),
+    Objective("log_reward", slopes=("dJ/max(J, 0)",)),
+    Objective("written", slopes=("dW",)),
+    Objective("reward_and_entropy", slopes=("dJ", "dH")),
+    Objective("log_reward_and_entropy", slopes=("dJ/max(J, 0)", "dH")),
+    Objective("reward_and_squared_error", slopes=("dJ", "dS")),
+)
+"""The same for several outputs, as far as they are known there; the last three are mixtures."""
 
 
 class Fit(NamedTuple):
@@ -105,7 +117,11 @@ def named(profiles: Sequence[Profile], table: Sequence[Objective] = OBJECTIVES) 
         >>> [fit.objective.name for fit in named([profile])]
         ['squared_error']
     """
-    fits = [fits[0] for row in table if (fits := _everywhere(profiles, row))]
+    return simplest([fits[0] for row in table if (fits := _everywhere(profiles, row))])
+
+
+def simplest(fits: Sequence[Fit]) -> tuple[Fit, ...]:
+    """Those without a mixture; or else the objective as it is written; or else mixtures."""
     simple = [fit for fit in fits if len(fit.factors) == 1 and fit.objective.name != "written"]
     return tuple(simple or [fit for fit in fits if fit.objective.name == "written"] or fits)
 
@@ -136,7 +152,7 @@ def fitted(profile: Profile, objective: Objective) -> Fit | None:
     finite = np.all(np.isfinite(slopes), axis=(0, 1)) & some.moves
     if finite.sum() < 4 + len(rows):
         return None
-    return _fit(objective, some.update[:, finite], slopes[:, :, finite], profile.tolerance)
+    return best_fit(objective, some.update[:, finite], slopes[:, :, finite], profile.tolerance)
 
 
 def _slopes(profile: Profile, tree: Tree) -> Floats | None:
@@ -148,7 +164,7 @@ def _slopes(profile: Profile, tree: Tree) -> Floats | None:
     return np.array(np.broadcast_to(evaluate(tree, known), profile.update.shape), dtype=np.float64)
 
 
-def _fit(objective: Objective, update: Floats, slopes: Floats, tolerance: float) -> Fit | None:
+def best_fit(objective: Objective, update: Floats, slopes: Floats, tolerance: float) -> Fit | None:
     """Least squares with the weights of relative differences: what is small counts as much as what is large."""
     mean, means = update.mean(axis=0), slopes.mean(axis=1)
     size = np.abs(mean) + np.median(np.abs(mean))
@@ -161,7 +177,8 @@ def _fit(objective: Objective, update: Floats, slopes: Floats, tolerance: float)
         return Fit(objective, tuple(map(float, factors)), (0.0,) * len(factors), float(left.max()), None, tolerance)
     factors = _factors(mean / size, slopes / size)
     rest = update - np.einsum("k,krp->rp", factors, slopes)
-    errors, error = standard_error((rest / size) @ inverse), standard_error(rest)
+    moved = (rest / size) @ inverse  # the factors, from repetition to repetition: they share the noise of what is left
+    errors, error = standard_error(moved), standard_error(rest - moved @ means)
     beyond = np.maximum(0.0, np.abs(rest.mean(axis=0)) - tolerance * size)
     with np.errstate(all="ignore"):
         z = np.where(beyond > 0, beyond / error, 0.0)
@@ -191,4 +208,6 @@ def largest(z: Floats) -> float:
     return -math.expm1(len(z) * math.log1p(-one)) if one < 1 else 1.0
 
 
-__all__ = ["FALSE_ALARM", "OBJECTIVES", "Fit", "Objective", "fitted", "largest", "named"]
+__all__ = [
+    "FALSE_ALARM", "OBJECTIVES", "OF_SEVERAL", "Fit", "Objective", "best_fit", "fitted", "largest", "named", "simplest",
+]  # fmt: skip

@@ -159,6 +159,10 @@ class Profile:
         return self.only(inside)
 
 
+NOWHERE = Profile(Axis(-np.inf, np.inf, 0.0, 0.0), np.empty(0), np.empty((1, 0)))
+"""Where no single output can be moved alone."""
+
+
 def standard_error(rows: Floats) -> Floats:
     """Of the mean over repetitions; 0 of one."""
     if len(rows) == 1:
@@ -167,4 +171,4 @@ def standard_error(rows: Floats) -> Floats:
         return np.asarray(rows.std(axis=0, ddof=1) / np.sqrt(len(rows)))
 
 
-__all__ = ["Along", "Axis", "Profile", "axis", "reach", "standard_error"]
+__all__ = ["NOWHERE", "Along", "Axis", "Profile", "axis", "reach", "standard_error"]

@@ -17,6 +17,7 @@ from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.parser import parse
 from glassgrad.initial import initial_parameters
+from glassgrad.insight import forward
 from glassgrad.method import Method
 from glassgrad.rl.judge_basins import Basin
 from glassgrad.rl.network import flat, outputs
@@ -79,7 +80,12 @@ def basin_of(o: Floats, basins: Sequence[Bordered]) -> NDArray[np.int64]:
 
 def even_widths(experiment: Experiment, of: Method, question: Floats) -> Floats | None:
     """The bounds of the evenly distributed terms that the first sum has; None where that is not how it starts."""
-    if of.network.last != 1 or len(question) + 1 > TERMS or experiment.init not in INITIALISATIONS:
+    if (
+        of.network.last != 1
+        or of.network.outputs > 1
+        or len(question) + 1 > TERMS
+        or experiment.init not in INITIALISATIONS
+    ):
         return None
     row, sizes = INITIALISATIONS[experiment.init], {"n_in": float(len(question)), "n_out": 1.0}
     weight, bias = (float(evaluate(parse(formula, ("n_in", "n_out")), sizes)) for formula in (row.weight, row.bias))
@@ -125,9 +131,15 @@ def _sums(edges: Sequence[float], of: Method) -> list[float] | None:
 
 
 def first_outputs(experiment: Experiment, of: Method, questions: Floats, drawn: int = DRAWN) -> Floats:
-    """The outputs (networks, questions) before training, of the networks of so many seeds from the experiment's on."""
+    """The outputs (networks, questions) before training, of the networks of so many seeds from the experiment's on.
+
+    Of several outputs the first.
+    """
     seeds = [(experiment.seed + i) % 2**32 for i in range(drawn)]
     every = [initial_parameters(experiment.init, of.network, seed) for seed in seeds]
+    if of.network.outputs > 1:
+        plain = ({name: value.numpy() for name, value in one.items()} for one in every)
+        return np.stack([forward(experiment, one, questions)[of.outputs[0]] for one in plain])
     theta = np.stack([flat(of, {name: value.numpy() for name, value in one.items()}) for one in every])
     with np.errstate(all="ignore"):
         return outputs(of, theta, questions)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glassgrad.draws import Floats
 from glassgrad.formula.derivative import derivative
@@ -23,15 +24,22 @@ def flat(of: Method, parameters: Mapping[str, Any]) -> Floats:
 
 def outputs(of: Method, theta: Floats, inputs: Floats) -> Floats:
     """The output o (sets, questions) for sets of parameters (sets, parameters) and questions (questions, inputs)."""
+    return np.asarray(every_output(of, theta, inputs)[:, :, 0])
+
+
+def every_output(of: Method, theta: Floats, inputs: Floats) -> Floats:
+    """All outputs (sets, questions, outputs)."""
     below = np.broadcast_to(inputs, (len(theta), *inputs.shape))
     for layer in _layers(of, theta):
         below = layer.activation(layer.sums(below))
-    return np.asarray(below[:, :, 0])
+    return np.asarray(below)
 
 
 @np.errstate(all="ignore")
-def jacobian(of: Method, theta: Floats, inputs: Floats) -> tuple[Floats, Floats]:
+def jacobian(of: Method, theta: Floats, inputs: Floats, output: int = 0) -> tuple[Floats, Floats]:
     """The output o (questions), and do/dtheta (questions, parameters), back through the layers.
+
+    output: which of several, from 0.
 
     do/dz_i = do/da_i*a'(z_i), do/dW[i][j] = do/dz_i*a_j, do/db[i] = do/dz_i, do/da_j = Σ_i do/dz_i*W[i][j].
     """
@@ -40,23 +48,29 @@ def jacobian(of: Method, theta: Floats, inputs: Floats) -> tuple[Floats, Floats]
         z = layer.sums(below)
         seen.append((layer, below[0], z))
         below = layer.activation(z)
-    arriving = np.ones((len(inputs), 1))  # do/da_i (questions, units)
+    arriving = np.zeros((len(inputs), of.network.outputs))  # do/da_i (questions, units)
+    arriving[:, output] = 1.0
     pieces: list[Floats] = []
     for layer, under, z in reversed(seen):
         through = arriving * layer.slope(z)[0]  # do/dz_i
-        weights = through[:, :, None] * under[:, None, :]
+        weights = through[:, :, None] * (under[:, None, :] if layer.sources is None else under[:, layer.sources])
         units = np.concatenate([weights, through[:, :, None]], axis=2).reshape(len(inputs), -1)
         pieces.append(np.concatenate([units, *layer.learned_slopes(z, arriving)], axis=1))
         arriving = through @ layer.weights[0]
-    return below[0, :, 0], np.concatenate(pieces[::-1], axis=1)
+    return below[0, :, output], np.concatenate(pieces[::-1], axis=1)
 
 
 class _Layer:
-    """One layer's numbers, for many sets of parameters: weights (sets, units, below), bias (sets, 1, units)."""
+    """One layer's numbers, for many sets of parameters: weights (sets, units, below), bias (sets, 1, units).
+
+    sources: which units below each unit reads (units, read), if not all.
+    """
 
     def __init__(
-        self, weights: Floats, bias: Floats, tree: Tree, numbers: Mapping[str, float], learned: Mapping[str, Floats]
-    ) -> None:
+        self, weights: Floats, bias: Floats, tree: Tree, numbers: Mapping[str, float], learned: Mapping[str, Floats],
+        sources: NDArray[np.int64] | None = None,
+    ) -> None:  # fmt: skip
+        self.sources = sources
         self.weights, self.bias, self.tree, self.learned = weights, bias, tree, learned
         self.numbers = {**numbers, **learned}
 
@@ -81,14 +95,20 @@ class _Layer:
 def _layers(of: Method, theta: Floats) -> Iterator[_Layer]:
     net, start = of.network, 0
     for number in net.layers:
-        below, units = net.sizes[number - 1], net.sizes[number]
-        block = theta[:, start : start + units * (below + 1)].reshape(len(theta), units, below + 1)
-        start += units * (below + 1)
+        read, units = net.fan_in(number), net.sizes[number]
+        block = theta[:, start : start + units * (read + 1)].reshape(len(theta), units, read + 1)
+        start += units * (read + 1)
+        weights, sources = block[:, :, :-1], None
+        if read < net.sizes[number - 1]:  # networks that are apart
+            sources = np.array([net.sources(number, unit) for unit in net.units(number)])
+            weights = np.zeros((len(theta), units, net.sizes[number - 1]))
+            weights[:, np.arange(units)[:, None], sources] = block[:, :, :-1]
         names = [f"{name}{number}" for name in net.learned_in(number)]
         learned = {name: theta[:, start + i, None, None] for i, name in enumerate(names)}
         start += len(names)
         formula = of.output_activation if number == net.last else of.activation
-        yield _Layer(block[:, :, :-1], block[:, None, :, -1], formula.in_layer(number), formula.numbers, learned)
+        tree, bias = formula.in_layer(number), block[:, None, :, -1]
+        yield _Layer(weights, bias, tree, formula.numbers, learned, sources)
 
 
-__all__ = ["flat", "jacobian", "outputs"]
+__all__ = ["every_output", "flat", "jacobian", "outputs"]

@@ -13,7 +13,7 @@ from glassgrad.draws import Floats
 from glassgrad.errors import ExperimentError, FormulaError
 from glassgrad.formula.evaluate import evaluate, is_aggregate
 from glassgrad.formula.functions import Array
-from glassgrad.formula.lines import Level, Line, read_lines
+from glassgrad.formula.lines import Level, Line, read_lines, reads
 from glassgrad.formula.text import number_text, show
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, substitute, walk
 from glassgrad.rl.exact import Exact, categorical, normal
@@ -59,6 +59,12 @@ class Situation:
         """The exact gradient (parameters): the mean over the questions of Σ dJ/dv * dv/dparameter."""
         terms = (self.exact.slopes[name] @ self.slopes[name] for name in self.variables)
         return np.asarray(sum(terms) / self.questions, dtype=np.float64)
+
+    @property
+    def moving(self) -> Floats:
+        """1 for each parameter that moves the answer, 0 for others, as those of a critic by itself (parameters)."""
+        moved = [np.any(slope != 0, axis=0) for slope in self.slopes.values()]
+        return np.asarray(np.any(moved, axis=0), dtype=np.float64)
 
     @property
     def value(self) -> float:
@@ -175,14 +181,13 @@ def inlined(lines: tuple[Line, ...], name: str, keep: frozenset[str] = frozenset
         >>> show(inlined(read_lines("b = 2*x; c = b + 1", {"x": "sample"}, "c").lines, "c"))
         '2*x + 1'
     """
+    lines = tuple(line for line in lines if line.name not in keep)
     known: dict[str, Tree] = {}
+    wanted = reads(lines, name)
     for line in lines:
-        tree = substitute(line.tree, known)
-        if line.name == name:
-            return tree
-        if line.name not in keep:
-            known[line.name] = tree
-    return Symbol(name)
+        if line.name in wanted:
+            known[line.name] = substitute(line.tree, known)
+    return known.get(name, Symbol(name))
 
 
 def gaussian_lines() -> tuple[Line, ...]:

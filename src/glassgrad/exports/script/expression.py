@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from glassgrad.exports.outputs import over_all
 from glassgrad.exports.script.calls import (
     AGGREGATE_CALLS,
     ATOM,
@@ -20,7 +21,7 @@ from glassgrad.exports.script.calls import (
     SUM,
     binding,
 )
-from glassgrad.formula.functions import AGGREGATES, COMPARISONS, GROUPED
+from glassgrad.formula.functions import AGGREGATES, BELOW, COMPARISONS, GROUPED
 from glassgrad.formula.text import number_text
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, walk
 
@@ -32,12 +33,16 @@ _COMPARING = {row.name for row in COMPARISONS}
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A piece of Python: its text, what it is, whether a derivative can pass, and how tightly it binds."""
+    """A piece of Python: its text, what it is, whether a derivative can pass, and how tightly it binds.
+
+    each: whether it has a value for each output, which it reads by their number: `p[k]` of a list p.
+    """
 
     text: str
     kind: Kind = "number"
     live: bool = False
     strength: int = ATOM
+    each: bool = False
 
     @property
     def atom(self) -> str:
@@ -49,7 +54,8 @@ class Printer:
     """Writes formulas as Python.
 
     names: what each symbol of the formulas is in the script.
-    used: what the script must hold for the written pieces to run: `lazy_where`, `math`.
+    used: what the script must hold for the written pieces to run: `lazy_where`, `math`, `accumulate`.
+    outputs: how many outputs there are. zero: a column of zeros, made from an output.
 
     Example:
         >>> from glassgrad.formula.parser import parse
@@ -58,8 +64,10 @@ class Printer:
         'torch.abs(o - t) ** 2'
     """
 
-    def __init__(self, names: Mapping[str, Source], precision: str = "single") -> None:
-        self.names = names
+    def __init__(
+        self, names: Mapping[str, Source], precision: str = "single", outputs: int = 1, zero: str = ""
+    ) -> None:
+        self.names, self.outputs, self.zero = names, outputs, zero
         self.double = precision == "double"
         self.used: set[str] = set()
 
@@ -90,8 +98,40 @@ class Printer:
                 text = f" {name} ".join(_inside(side, SUM) for side in sides)
                 return replace(_together(text, sides, COMPARISON), live=False)
             case Apply(name, (part,)):
-                return self.call(name, self.write(part))
+                inner = self.write(part)
+                return self.over(name, inner) if inner.each and over_all(tree) else self.call(name, inner)
         raise ValueError(f"no Python for {tree}")
+
+    def line(self, tree: Tree) -> Source:
+        """The whole right-hand side of a line: with a value for each output, a list."""
+        found = self.write(tree)
+        below = isinstance(tree, Apply) and tree.function == BELOW
+        return found if below or not found.each else replace(found, text=self.listed(found), strength=ATOM)
+
+    def listed(self, part: Source, less: bool = False) -> str:
+        """What has a value for each output, as a list; less: without the last."""
+        if re.fullmatch(r"\w+\[k\]", part.text):
+            return part.text.removesuffix("[k]") + ("[:-1]" if less else "")
+        return f"[{part.text} for k in range({self.outputs - less})]"
+
+    def over(self, name: str, part: Source) -> Source:
+        """An aggregate over the outputs, one after the other: the order of a sum decides its last digit."""
+        every = self.listed(part)
+        found = replace(part, each=False, strength=ATOM)
+        match name, part.kind:
+            case "below", _:
+                self.used.add("accumulate")
+                first = self.zero if part.kind == "tensor" else "0.0"
+                return replace(part, text=f"list(accumulate({self.listed(part, less=True)}, initial={first}))")
+            case "sum", "number":  # Python's sum rounds numbers otherwise
+                return replace(found, text=f"np.cumsum({every})[-1]")
+            case "sum", _:
+                return replace(found, text=f"sum({every.removeprefix('[').removesuffix(']')})")
+            case _, "number":
+                return replace(found, text=f"{name}({every})")
+            case _, "array":
+                return replace(found, text=f"np.{name}({every}, axis=0)")
+        return replace(found, text=f"torch.stack({every}).{name}(dim=0).values")
 
     def negative(self, part: Source) -> Source:
         clear = part.strength != POWER and not part.text.startswith("-")
@@ -132,26 +172,35 @@ class Printer:
         one = name in AGGREGATE_CALLS and not AGGREGATES[name].each  # one number of many
         kind: Kind = "number" if name == "count" or (one and part.kind == "array") else part.kind
         live = part.live and name not in ("stop", "old", "count")
-        return Source(template.format(a=part.text, A=part.atom), kind, live, binding(template))
+        return Source(template.format(a=part.text, A=part.atom), kind, live, binding(template), part.each)
 
     def where(self, condition: Source, then: Tree, otherwise: Tree) -> Source:
         sides = [self.write(then), self.write(otherwise)]
         kind, texts = condition.kind, [_float(side) for side in sides]
+        each = any(part.each for part in (condition, *sides))
         if kind == "number":
             then_text = f"({texts[0]})" if sides[0].strength == CONDITION else texts[0]
-            return _together(f"{then_text} if {condition.text} else {texts[1]}", sides, CONDITION)
+            return _together(f"{then_text} if {condition.text} else {texts[1]}", [condition, *sides], CONDITION)
         if kind == "array":
-            return Source(f"np.where({condition.text}, {', '.join(texts)})", kind)
+            return Source(f"np.where({condition.text}, {', '.join(texts)})", kind, each=each)
         if (then, otherwise) == (Number(1.0), Number(0.0)):
-            return Source(f"{condition.atom}.{'double' if self.double else 'float'}()", kind)
+            return Source(f"{condition.atom}.{'double' if self.double else 'float'}()", kind, each=each)
         if self.plain(then) and self.plain(otherwise):
             return _together(f"torch.where({condition.text}, {', '.join(texts)})", [condition, *sides], ATOM)
+        return self.lazy(condition, then, otherwise)
+
+    def lazy(self, condition: Source, then: Tree, otherwise: Tree) -> Source:
+        """A choice of which each side is computed only where it is taken."""
         self.used.add("lazy_where")
-        read = ", ".join(dict.fromkeys(
-            self.names[part.name].text for side in (then, otherwise) for part in walk(side)
-            if isinstance(part, Symbol) and self.kind(part.name) == "tensor"))  # fmt: skip
-        lambdas = ", ".join(f"lambda {read}: {side.text}" for side in sides)
-        return _together(f"lazy_where({condition.text}, {lambdas}, {read})", [condition, *sides], ATOM)
+        names = (part.name for side in (then, otherwise) for part in walk(side) if isinstance(part, Symbol))
+        read = {name: self.names[name] for name in names if self.kind(name) == "tensor"}
+        inside = {name: replace(source, text=source.text.replace("[k]", "_k")) for name, source in read.items()}
+        printer = Printer({**self.names, **inside}, "double" if self.double else "single", self.outputs)
+        sides = [printer.write(side) for side in (then, otherwise)]
+        self.used |= printer.used
+        given, called = (", ".join(dict.fromkeys(source.text for source in of.values())) for of in (read, inside))
+        lambdas = ", ".join(f"lambda {called}: {side.text}" for side in sides)
+        return _together(f"lazy_where({condition.text}, {lambdas}, {given})", [condition, *sides], ATOM)
 
     def kind(self, name: str) -> Kind:
         return self.names[name].kind if name in self.names else "number"
@@ -168,7 +217,7 @@ class Printer:
         kind = _kind([first, second])
         if kind != "tensor":
             template = CALLS[name].number if kind == "number" else CALLS[name].array
-            return Source(template.format(a=first.text, b=second.text), kind)
+            return replace(_together(template.format(a=first.text, b=second.text), [first, second], ATOM), live=False)
         if second.kind == "number":
             bound = "min" if name == "max" else "max"
             return _together(f"{first.atom}.clamp({bound}={second.text})", [first, second], ATOM)
@@ -207,7 +256,7 @@ def _kind(parts: list[Source]) -> Kind:
 
 
 def _together(text: str, parts: list[Source], strength: int) -> Source:
-    return Source(text, _kind(parts), any(part.live for part in parts), strength)
+    return Source(text, _kind(parts), any(part.live for part in parts), strength, any(part.each for part in parts))
 
 
 def _inside(part: Source, strength: int) -> str:

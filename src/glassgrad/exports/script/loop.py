@@ -1,9 +1,11 @@
 """The training loop of a script."""
 
+from collections.abc import Iterable
+
 from glassgrad.experiment import Experiment
-from glassgrad.exports.script.calls import GROUP_HELPERS
+from glassgrad.exports.script.calls import ATOM, GROUP_HELPERS
 from glassgrad.exports.script.expression import Printer, Source
-from glassgrad.exports.script.net import hidden_layers, layer_names, write_helpers
+from glassgrad.exports.script.net import hidden_layers, layer_paths, write_helpers
 from glassgrad.exports.script.page import Page
 from glassgrad.exports.script.steps import Step, Steps
 from glassgrad.formula.evaluate import evaluate
@@ -12,6 +14,9 @@ from glassgrad.formula.text import show
 from glassgrad.formula.tree import Number, Symbol, substitute, symbols
 from glassgrad.locale import language, say
 from glassgrad.method import Method
+
+_FEW = 6
+"""So many outputs are called by their own names."""
 
 
 class Loop:
@@ -61,10 +66,9 @@ class Loop:
             return
         self.inputs(2)
         self.add("with torch.no_grad():", say("script.old"), indent=2)
-        self.add("o = net(x)", indent=3)
-        for line in self.steps.collecting:
-            source = self.printer(self.steps.before()).write(line.tree)
-            self.add(f"{self.steps.called(line.name)} = {source.text}", indent=3)
+        self.outputs(self.steps.collecting, "net(x)", indent=3)
+        for step in self.steps.collecting:
+            self.line(step, collecting=True)
 
     def data(self, indent: int) -> None:
         """The questions and the chance of a step."""
@@ -89,7 +93,29 @@ class Loop:
         if self.experiment.dropout:
             arguments += [f"dropout(step, len(x), {layer}, {self.of.network.sizes[layer]})"
                           for layer in hidden_layers(self.of.network)]  # fmt: skip
-        self.add(f"o = net({', '.join(arguments)})", say("script.forward"))
+        self.outputs(self.steps.steps, f"net({', '.join(arguments)})", say("script.forward"))
+
+    def outputs(self, steps: Iterable[Step], call: str, comment: str = "", indent: int = 1) -> None:
+        """The outputs as some lines read them: o, a list of columns, or each by its own name."""
+        network, (every, named) = self.of.network, self.steps.outputs(steps)
+        if network.outputs == 1:
+            self.add(f"o = {call}", comment, indent)
+            return
+        columns = f"{call}.split(1, dim=1)"
+        if not every and named and network.outputs <= _FEW:
+            names = ", ".join(name if name in named else "_" for name in self.of.outputs)
+            self.add(f"{names} = {columns}", comment, indent)
+            return
+        self.add(f"o = {columns}", comment, indent)
+        if named:
+            places = ", ".join(f"o[{self.of.outputs.index(name)}]" for name in named)
+            self.add(f"{', '.join(named)} = {places}", indent=indent)
+
+    def column(self, steps: Iterable[Step]) -> str:
+        """The name of one output."""
+        network, (every, named) = self.of.network, self.steps.outputs(steps)
+        unpacked = not every and named and network.outputs <= _FEW
+        return "o" if network.outputs == 1 else named[0] if unpacked else "o[0]"
 
     def loss(self) -> None:
         """From the output to L, with the regulariser's share."""
@@ -107,12 +133,13 @@ class Loop:
             names |= {key: Source(repr(value)) for key, value in regulariser.numbers.items()}
             source = self.printer(names).write(regulariser.tree)
             share = source.atom if "w" in symbols(regulariser.tree) else f"({source.text} + torch.zeros_like(w))"
-            layers = ", ".join(f"net.{name}.weight" for name in layer_names(self.of.network))
-            self.add(f"for w in ({layers}{',' if ', ' not in layers else ''}):", say("script.regulariser"))
+            layers = [f"net.{name}.weight" for name in layer_paths(self.of)]
+            self.page.several("for w in (", layers, "):", say("script.regulariser"), indent=1)
             self.add(f"loss = loss + {share}.sum()", f"L + sum({show(regulariser.tree)})", indent=2)
 
-    def printer(self, names: dict[str, Source]) -> Printer:
-        self.printers.append(Printer(names, self.experiment.precision))
+    def printer(self, names: dict[str, Source], steps: Iterable[Step] = ()) -> Printer:
+        zero = f"torch.zeros_like({self.column(steps)})"
+        self.printers.append(Printer(names, self.experiment.precision, self.of.network.outputs, zero))
         return self.printers[-1]
 
     def inputs(self, indent: int = 1) -> None:
@@ -125,41 +152,45 @@ class Loop:
                 self.add(f"{self.steps.exact_name(name)} = inputs[:, {i}:{i + 1}]"
                          + (".item()" if self.steps.scalar else ""), indent=indent)  # fmt: skip
 
-    def line(self, step: Step) -> None:
+    def line(self, step: Step, collecting: bool = False) -> None:
         """One line of the method."""
-        comment = show(step.line.tree)
+        comment, indent = show(step.line.tree), 3 if collecting else 1
         if self.steps.item(step):
             self.add(f"{step.target} = o.item()", say("script.item", line=f"{step.target} = o"))
             return
-        source = self.printer(self.steps.exact() if step.exact else self.steps.tensors()).write(step.line.tree)
+        names = self.steps.exact(collecting) if step.exact else self.steps.tensors(collecting)
+        source = self.printer(names, self.steps.collecting if collecting else self.steps.steps).line(step.line.tree)
         if step.line.name == "objective":
             self.mean(step, source, comment)
         elif step.line.name == "reward" and step.exact:
-            self.observed(source, comment)
+            self.observed(source, comment, indent)
         elif step.line.tree == Symbol("o") and not self.of.pieces["policy"].own:
             self.add(f"{step.target} = o", getattr(self.of.pieces["policy"].reading, language()))
         else:
-            self.add(
-                f"{step.target} = {source.text}",
-                "" if source.text == comment else f"{step.target} = {comment}",
-            )
+            same = collecting or source.text == comment
+            self.add(f"{step.target} = {source.text}", "" if same else f"{step.target} = {comment}", indent)
 
     def mean(self, step: Step, source: Source, comment: str) -> None:
         """L, the mean of the objective; one question's objective is its own mean."""
-        if self.steps.single and "o" in reads(self.of.program.lines, "objective") and source.kind == "tensor":
+        outputs = {"o", *self.of.outputs}
+        if self.steps.single and outputs & reads(self.of.program.lines, "objective") and source.kind == "tensor":
             self.add(f"loss = {source.text}", f"L = {comment}")
             return
-        each = source.atom if step.line.level == "sample" and source.kind == "tensor" else (
-            f"({source.text} + torch.zeros_like(o))")  # fmt: skip
-        self.add(f"loss = {each}.mean()", f"L = mean({comment})")
+        each = source.text
+        if step.line.level != "sample" or source.kind != "tensor":
+            each += f" + torch.zeros_like({self.column(self.steps.steps)})"
+        if source.strength == ATOM and each == source.text:
+            self.add(f"loss = {each}.mean()", f"L = mean({comment})")
+        else:
+            self.page.bracketed("loss = ", each, ".mean()", f"L = mean({comment})", indent=1)
 
-    def observed(self, source: Source, comment: str) -> None:
+    def observed(self, source: Source, comment: str, indent: int) -> None:
         """A reward that is only seen: a number, with no formula behind it for the derivative to enter."""
         name = self.steps.exact_name("reward")
-        self.add(f"{name} = {source.text}", say("script.observed", formula=f"reward = {comment}"))
-        read = any("reward" in symbols(step.line.tree) for step in self.steps.steps if not step.exact)
-        if name == "observed" and read:
-            self.add(f"reward = torch.tensor(observed, dtype={self.dtype})")
+        self.add(f"{name} = {source.text}", say("script.observed", formula=f"reward = {comment}"), indent)
+        steps = (*self.steps.collecting, *self.steps.steps)
+        if name == "observed" and any("reward" in symbols(step.line.tree) for step in steps if not step.exact):
+            self.add(f"reward = torch.tensor(observed, dtype={self.dtype})", indent=indent)
 
     def states(self) -> None:
         """What lasts to the next step is a plain number."""
@@ -181,10 +212,17 @@ class Loop:
         else:
             self.add("if loss.requires_grad:")
             self.add("loss.backward()", indent=2)
+        if not self.reaches_all:
             self.add("for w in net.parameters():", say("script.no_path"))
             self.add("w.grad = torch.zeros_like(w) if w.grad is None else w.grad", indent=2)
         if self.experiment.clip is not None:
             self.add(f"nn.utils.clip_grad_norm_(net.parameters(), {self.experiment.clip!r})", say("script.clip"))
+
+    @property
+    def reaches_all(self) -> bool:
+        """Whether some derivative arrives at every weight: networks that are apart have one output each."""
+        places = range(self.of.network.outputs if self.of.network.parts > 1 else 0)
+        return bool(self.of.backward) and all(self.of.arriving(k) for k in places)
 
     def update(self) -> None:
         """The weights move."""
@@ -231,10 +269,14 @@ class Loop:
             write_helpers(page, printer)
         size = {"group": self.experiment.group, "less": self.experiment.group - 1}
         for name, helper in GROUP_HELPERS.items():
-            if any(name in printer.used for printer in self.printers):
+            if self.calls(name):
                 page.gap(2)
                 page.block(helper.format(reading=say(f"script.{name}"), **size).strip("\n"))
-        return any("math" in printer.used for printer in self.printers)
+        return self.calls("math")
+
+    def calls(self, name: str) -> bool:
+        """Whether a formula calls a helper, or needs a module."""
+        return any(name in printer.used for printer in self.printers)
 
 
 def asked_at_once(of: Method, experiment: Experiment) -> str:

@@ -1,6 +1,7 @@
 """The network of a script: `class Net(nn.Module)`, its activations, its first weights."""
 
 import json
+from dataclasses import replace
 
 from glassgrad.experiment import Experiment
 from glassgrad.exports.script.calls import MODULES
@@ -26,14 +27,66 @@ def hidden_layers(network: Network) -> range:
     return range(1, network.last)
 
 
+def part_names(of: Method) -> tuple[str, ...]:
+    """What networks that are apart are called: actor and critic, where one output is the value."""
+    value = next((line.tree for line in of.program.lines if line.name == "value"), None)
+    names = ["critic" if Symbol(name) == value else "" for name in of.outputs]
+    if len(names) == 2 and "critic" in names:
+        return tuple(name or "actor" for name in names)
+    return tuple(name or f"net{k}" for k, name in enumerate(names, 1))
+
+
+def layer_paths(of: Method) -> tuple[str, ...]:
+    """The layers as attributes of the script's network: hidden, output; actor.hidden, … where networks are apart."""
+    names = layer_names(of.network)
+    if of.network.parts == 1:
+        return names
+    return tuple(f"{part}.{name}" for part in part_names(of) for name in names)
+
+
 def write_net(page: Page, of: Method, experiment: Experiment) -> None:
     """`class Net`, and before it the activations that PyTorch does not have."""
     for name, formula in (("activation", of.activation), ("output", of.output_activation)):
         if formula.row.torch is None:
             _own_activation(page, name, formula, experiment.precision)
-    network, names = of.network, layer_names(of.network)
+    if of.network.parts == 1:
+        _write_class(page, "Net", of, experiment)
+        return
+    inputs, *hidden, _ = of.network.sizes
+    one = Network((inputs, *(units // of.network.parts for units in hidden), 1))
+    _write_class(page, "Part", replace(of, network=one), experiment)
+    _write_parts(page, of, experiment)
+
+
+def _write_parts(page: Page, of: Method, experiment: Experiment) -> None:
+    """`class Net` of networks that are apart: each is a `Part`, with masks of its own."""
+    names, count = part_names(of), of.network.parts
     page.gap(2)
     page.add("class Net(nn.Module):")
+    page.add(f'"""{say("script.parts", parts=count)}"""', indent=1)
+    page.gap()
+    page.add("def __init__(self):", indent=1)
+    page.add("super().__init__()", indent=2)
+    for name, output in zip(names, of.outputs, strict=True):
+        page.add(f"self.{name} = Part()", output, indent=2)
+    page.gap()
+    if not experiment.dropout:
+        page.add("def forward(self, x):", indent=1)
+        page.several("o = [", [f"self.{name}(x)" for name in names], "]", indent=2)
+        page.add("return torch.cat(o, dim=1)", indent=2)
+        return
+    page.add("def forward(self, x, *masks):", indent=1)
+    page.add(f"masks = [mask.chunk({count}, dim=1) for mask in masks]", say("script.part_masks"), indent=2)
+    calls = [f"self.{name}(x, *(mask[{k}] for mask in masks))" for k, name in enumerate(names)]
+    page.several("o = [", calls, "]", indent=2)
+    page.add("return torch.cat(o, dim=1)", indent=2)
+
+
+def _write_class(page: Page, called: str, of: Method, experiment: Experiment) -> None:
+    """A network as a module."""
+    network, names = of.network, layer_names(of.network)
+    page.gap(2)
+    page.add(f"class {called}(nn.Module):")
     sizes = "-".join(map(str, network.sizes))
     page.add(f'"""{say("script.net", sizes=sizes)}"""', indent=1)
     page.gap()
@@ -60,7 +113,9 @@ def _forward(page: Page, of: Method, names: tuple[str, ...], dropout: bool) -> N
             page.add(f"a{layer} = {_call(of, layer)}", f"a{layer}_i = {_applied(of, layer, f'z{layer}_i')}", indent=2)
             if dropout:
                 page.add(f"a{layer} = a{layer} * mask{layer}", say("script.mask"), indent=2)
-    page.add(f"return {_call(of, network.last)}", f"o = {_applied(of, network.last, f'z{network.last}')}", indent=2)
+    unit = "" if network.outputs == 1 else "_i"
+    applied = _applied(of, network.last, f"z{network.last}{unit}")
+    page.add(f"return {_call(of, network.last)}", f"o{unit} = {applied}", indent=2)
 
 
 def _sum(network: Network, layer: int) -> str:
@@ -152,11 +207,10 @@ def write_first_weights(page: Page, of: Method, experiment: Experiment) -> None:
     """`net = Net()`, drawn in single precision as the experiment says."""
     page.add("net = Net()", say("script.first_weights") if experiment.init == "default" else "")
     if "=" in experiment.init:
-        _own_weights(page, of.network, experiment.init)
+        _own_weights(page, of, experiment.init)
     elif experiment.init != "default":
         page.add(f"torch.manual_seed({experiment.seed})", say("script.drawn_again"))
-        layers = ", ".join(f"net.{name}" for name in layer_names(of.network))
-        page.add(f"for layer in ({layers}{',' if ', ' not in layers else ''}):")
+        page.several("for layer in (", [f"net.{name}" for name in layer_paths(of)], "):")
         page.add(f"nn.init.{_INIT[experiment.init]}", indent=1)
         page.add("nn.init.zeros_(layer.bias)", indent=1)
     if experiment.precision == "double":
@@ -171,14 +225,17 @@ _INIT = {
 }
 
 
-def _own_weights(page: Page, network: Network, init: str) -> None:
+def _own_weights(page: Page, of: Method, init: str) -> None:
     """Own values, as they were written."""
-    parts = (part.partition("=") for part in init.split(";") if part.strip())
-    given = {name.strip(): json.loads(value) for name, _, value in parts}
+    network, paths = of.network, layer_paths(of)
+    pieces = (piece.partition("=") for piece in init.split(";") if piece.strip())
+    given = {name.strip(): json.loads(value) for name, _, value in pieces}
     page.add("with torch.no_grad():", say("script.own_weights"))
-    for layer, name in zip(network.layers, layer_names(network), strict=True):
+    for i, path in enumerate(paths):
+        part, layer = i // network.last, i % network.last + 1
         for array, attribute in ((f"W{layer}", "weight"), (f"b{layer}", "bias")):
-            page.add(f"net.{name}.{attribute}.copy_(torch.tensor({given[array]}))", array, indent=1)
+            rows = [given[array][row] for row in network.rows(layer, part)]
+            page.add(f"net.{path}.{attribute}.copy_(torch.tensor({rows}))", array, indent=1)
         for number in network.learned_in(layer):
             array = f"{number}{layer}"
             page.add(f"net.activation{layer}.{_safe(number)}.fill_({given[array]})", array, indent=1)

@@ -1,6 +1,7 @@
 """A script as lines of code with comments beside them."""
 
 import unicodedata
+from collections.abc import Sequence
 
 WIDTH = 110
 
@@ -53,6 +54,18 @@ class Page:
             self.add(part, indent=indent + 1)
         self.add(")", indent=indent)
 
+    def bracketed(self, head: str, terms: str, tail: str, comment: str, indent: int) -> None:
+        """`head(terms)tail`; if too long for one line, with the terms below, and if need be a line for each of them."""
+        line = f"{head}({terms}){tail}"
+        if len(line) + 4 * indent <= WIDTH:
+            self.add(line, comment, indent)
+            return
+        self.add("", comment, indent)
+        self.add(f"{head}(", indent=indent)
+        for part in [terms] if len(terms) + 4 * indent + 4 <= WIDTH else split_terms(terms):
+            self.add(part, indent=indent + 1)
+        self.add(f"){tail}", indent=indent)
+
     def block(self, source: str) -> None:
         """Several lines as they are."""
         self.lines += source.strip("\n").split("\n")
@@ -62,11 +75,21 @@ class Page:
         line = f"return {', '.join(values)}"
         if len(line) + 4 <= WIDTH:
             self.add(line, indent=1)
+        else:
+            self.several("return (", values, ")", indent=1)
+
+    def several(self, head: str, values: Sequence[str], tail: str, comment: str = "", indent: int = 0) -> None:
+        """Values between brackets, one a line if one line is too short for them."""
+        line = head + ", ".join(values) + ("," if head.endswith("(") and len(values) == 1 else "") + tail
+        if len(line) + 4 * indent <= WIDTH:
+            self.add(line, comment, indent)
             return
-        self.add("return (", indent=1)
+        if comment:
+            self.add("", comment, indent)
+        self.add(head, indent=indent)
         for value in values:
-            self.add(f"{value},", indent=2)
-        self.add(")", indent=1)
+            self.add(f"{value},", indent=indent + 1)
+        self.add(tail, indent=indent)
 
     def gap(self, lines: int = 1) -> None:
         """Empty lines."""
@@ -76,3 +99,19 @@ class Page:
     def text(self) -> str:
         """The whole script."""
         return "\n".join(line.rstrip() for line in self.lines) + "\n"
+
+
+def split_terms(text: str) -> list[str]:
+    """The terms of a sum, each with its sign.
+
+    Example:
+        >>> split_terms("a * (b - c) - d + e")
+        ['a * (b - c)', '- d', '+ e']
+    """
+    found, depth = [""], 0
+    for word in text.split(" "):
+        if depth == 0 and word in ("+", "-"):
+            found.append("")
+        found[-1] += f" {word}" if found[-1] else word
+        depth += word.count("(") + word.count("[") - word.count(")") - word.count("]")
+    return found

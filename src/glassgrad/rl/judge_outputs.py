@@ -1,0 +1,109 @@
+"""Several outputs: which of them the policy reads, at which values they are looked at, and one alone, others held."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from glassgrad.draws import Floats
+from glassgrad.ends import ends
+from glassgrad.errors import ExperimentError
+from glassgrad.experiment import Experiment
+from glassgrad.formula.adjoint import adjoints
+from glassgrad.formula.lines import Line
+from glassgrad.formula.tree import Number, Symbol, Tree, substitute, symbols
+from glassgrad.initial import initial_parameters
+from glassgrad.insight import forward
+from glassgrad.method import Method
+from glassgrad.network import Network
+
+SEEDS = 4  # networks whose outputs are looked at, before training and after it
+
+
+@dataclass(frozen=True)
+class Place:
+    """The outputs of one network in the question: of which seed, whether it is trained, at which step."""
+
+    seed: int
+    trained: bool
+    outputs: Mapping[str, float]
+    step: int = 1
+
+
+def policy_outputs(of: Method) -> tuple[str, ...]:
+    """The outputs that decide the answer, in their order.
+
+    Example:
+        >>> from glassgrad.method import method
+        >>> from glassgrad.tables.experiments import shipped
+        >>> policy_outputs(method(shipped("add-a2c")))
+        ('o1', 'o2')
+    """
+    read = {of.program.latest["a"]}
+    for line in reversed(of.program.lines):
+        if line.name in read:
+            read |= set(symbols(line.tree))
+    return tuple(name for name in of.outputs if name in read)
+
+
+def places(experiment: Experiment, of: Method, question: Floats, trained: bool) -> tuple[Place, ...]:
+    """The outputs of some networks as they start and, if they are trained, as they end; diverged ones are left out."""
+    seeds = [(experiment.seed + i) % 2**32 for i in range(SEEDS)]
+    first = [initial_parameters(experiment.init, of.network, seed) for seed in seeds]
+    last = list(_ends(experiment, seeds)) if trained else []
+    every: list[tuple[int, bool, Mapping[str, Any] | None]] = []
+    every += [
+        (seed, False, {name: value.numpy() for name, value in one.items()})
+        for seed, one in zip(seeds, first, strict=True)
+    ]
+    every += [(seeds[i], True, one) for i, one in enumerate(last)]
+    found = []
+    for seed, late, parameters in every:
+        if parameters is None:
+            continue
+        seen = forward(experiment, parameters, question[None])
+        outputs = {name: float(seen[name][0]) for name in of.outputs}
+        if np.all(np.isfinite(list(outputs.values()))):
+            found.append(Place(seed, late, outputs, experiment.steps if late else 1))
+    return tuple(found)
+
+
+def _ends(experiment: Experiment, seeds: list[int]) -> list[Mapping[str, Any] | None]:
+    """The last parameters of each run; none where the engine that trains many cannot run it."""
+    try:
+        return list(ends(experiment, seeds))
+    except ExperimentError:
+        return []
+
+
+def columns(some: tuple[Place, ...], of: Method) -> dict[str, Floats]:
+    """Each output, and the step, at some places."""
+    found = {name: np.array([place.outputs[name] for place in some]) for name in of.outputs}
+    return found | {"step": np.array([float(place.step) for place in some])}
+
+
+def alone(of: Method, output: str, held: Mapping[str, float]) -> Method:
+    """The same method with one output, called o; all others are held at these values.
+
+    Example:
+        >>> from glassgrad.method import method
+        >>> from glassgrad.tables.experiments import shipped
+        >>> found = alone(method(shipped("add-actor-critic")), "o1", {"o2": -4.0})
+        >>> [str(line) for line in found.program.lines][-2:]
+        ['advantage = stop(reward - value)', 'objective = -advantage*logp + share*(value - stop(reward))**2']
+        >>> [str(line) for line in found.program.lines if line.name == "value"]
+        ['value = -4']
+    """
+    known: dict[str, Tree] = {name: Number(value) for name, value in held.items() if name != output}
+    known[output] = Symbol("o")
+    lines = tuple(Line(line.name, substitute(line.tree, known), line.level) for line in of.program.lines)
+    return replace(
+        of,
+        network=Network((of.network.sizes[0], 1)),
+        program=replace(of.program, lines=lines),
+        backward=adjoints(lines, "objective", {"o": "sample"}),
+    )
+
+
+__all__ = ["SEEDS", "Place", "alone", "columns", "places", "policy_outputs"]
