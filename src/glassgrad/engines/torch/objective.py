@@ -42,12 +42,13 @@ class Batch:
 class Old:
     """The values of all old(…) as they were when the data was collected, in both forms; an exact one where it is known.
 
-    step: the step that collected it.
+    step: the step that collected it. o: the outputs of then.
     """
 
     step: int
     values: Mapping[str, Any]
     exact: Mapping[str, Any]
+    o: Tensor
 
 
 class Objective:
@@ -58,10 +59,11 @@ class Objective:
     """
 
     def __init__(self, of: Method, dtype: torch.dtype, group: int = 1, *, spelled_out: bool = False) -> None:
+        of = of if spelled_out else of.at_once
         self.of, self.dtype, self.group = of, dtype, group
-        self.whole = bool(of.program.each) and not of.olds and not spelled_out
+        self.whole = bool(of.program.each) and not spelled_out
         self.several = (len(of.tried) or of.network.outputs) if self.whole else 1
-        lines = _as_written(of) if self.whole else of.later(of.program.lines)
+        lines = of.later(of.program.lines)
         self.before = perturbing(of, lines)
         self.lines = tuple(line for line in lines if line not in self.before)
         self.reads = {line.name: symbols(line.tree) for line in (*lines, *of.collected)}
@@ -151,8 +153,10 @@ class Objective:
         values, exact = self.given(o.detach(), batch, step, states)
         for line in self.of.collected:
             self.line(line, values, exact)
-        names = self.of.olds.values()
-        return Old(step, *({name: known[name] for name in names if name in known} for known in (values, exact)))
+        old, old_exact = (
+            {name: known[name] for name in self.of.olds.values() if name in known} for known in (values, exact)
+        )
+        return Old(step, old, old_exact, o.detach())
 
     def given(
         self, o: Tensor, batch: Batch, step: int, states: Mapping[str, float]
@@ -194,12 +198,6 @@ class Objective:
             values[line.name] = exact[line.name] = float(evaluate(line.tree, exact))
         else:
             values[line.name] = evaluate_torch(line.tree, values, self.dtype, self.group, self.several)
-
-
-def _as_written(of: Method) -> tuple[Line, ...]:
-    """The lines of policy, reward and objective, one for all outputs (or weights)."""
-    levels = {line.name: line.level for line in of.program.lines}
-    return tuple(Line(name, tree, levels.get(name, "sample")) for name, tree in of.written)
 
 
 def named_outputs(of: Method, o: Tensor) -> dict[str, Tensor]:

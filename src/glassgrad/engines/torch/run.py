@@ -189,6 +189,8 @@ class _Run:
             **{name: doubles(value) for name, value in batch.perturbed.items()},
         }
         if (old := self.old(step)) is not None:
+            states = {name: float(values[old.step - 1]) for name, values in self.lines.items()}
+            old = spelled_out.collect(old.o, self.batch_at(old.step), old.step, states)
             values |= {name: doubles(value) for name, value in old.values.items()}
         if not bool(torch.isfinite(o).all()):
             found = culprit(
