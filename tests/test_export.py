@@ -25,6 +25,7 @@ from glassgrad.exports.outputs import for_all_outputs, over_outputs
 from glassgrad.exports.script.expression import Printer, Source
 from glassgrad.formula.evaluate import evaluate, evaluate_torch
 from glassgrad.formula.parser import parse
+from glassgrad.formula.simplify import ZERO
 from glassgrad.insight import answers
 from glassgrad.method import method
 from glassgrad.network import gradient_name
@@ -593,6 +594,46 @@ def test_the_chain_rule_over_all_outputs_is_that_of_pytorch(objective: str) -> N
         over_k = np.sum(evaluate(summed, values) * np.ones((3, n)), axis=0)
         values[f"d{name}"] = evaluate(alike, values) + (over_k.mean() if chain.levels[name] == "step" else over_k)
     assert values["do"] / n == pytest.approx(o.grad.numpy(), abs=1e-12)
+
+
+@pytest.mark.parametrize("objective", ["reinforce_leave_one_out", "logp*t - sum(w*tried)*mean(sum(w**3)*o)"])
+def test_the_chain_rule_of_perturbed_weights_is_that_of_pytorch(objective: str) -> None:
+    of, n = method(EVOLUTION.change(objective=objective, network=(2, 1))), 4
+    start = torch.Generator().manual_seed(3)
+    known: dict[str, Any] = {"o": torch.arange(n).double(), "t": torch.arange(n).double() ** 2, **of.numbers}
+    for name in of.tried:
+        known[name] = torch.randn((), generator=start, dtype=torch.float64, requires_grad=True)
+        known[f"noise_{name}"] = torch.randn(n, generator=start, dtype=torch.float64)
+    for line in of.program.lines:
+        known[line.name] = evaluate_torch(line.tree, known, torch.float64)
+    known["objective"].mean().backward()
+    chain = Chain(for_all_outputs(of))
+    values: dict[str, Any] = {"o": np.arange(4.0), "t": np.arange(4.0) ** 2, **of.numbers}
+    values["w"] = np.array([[known[name].item()] for name in of.tried])
+    values["noise_w"] = np.array([known[f"noise_{name}"].numpy() for name in of.tried])
+    for line in chain.lines:
+        inner = over_outputs(line.tree, chain.levels)
+        values[line.name] = evaluate(line.tree, values) if inner is None else evaluate(inner, values).sum(axis=0)
+    for name, alike, summed in chain.slopes():
+        assert summed == ZERO
+        values[f"d{name}"] = evaluate(alike, values) * np.ones(n)
+    found = values["dw"].mean(axis=1)
+    assert found == pytest.approx([known[name].grad.item() for name in of.tried], abs=1e-12)
+
+
+def test_latex_of_perturbed_weights() -> None:
+    source = latex_text(shipped("add-evolution").change(regulariser="l2"), lang="en")
+    for equation in (
+        r"\mathrm{tried}_{k} &= \mathrm{stop}\left(w_{k} + \sigma\,\mathrm{noise}_{w,k}\right)",
+        r"z_{1,i} &= \sum_{j=1}^{2} \tilde{W}_{1,i,j}\,x_{j} + \tilde{b}_{1,i}",
+        r"\frac{\partial L}{\partial \mathrm{logp}_{w,k}} &= \frac{\partial L}{\partial \mathrm{logp}}",
+        r"\frac{\partial L}{\partial w_{k}} &= \mathrm{mean}\left("
+        r"\frac{\frac{\partial L}{\partial \mathrm{logp}_{w,k}}\,\left(\mathrm{tried}_{k} - w_{k}\right)}{{\sigma}^{2}}\right)"
+        r" + \left[w_{k} \in W\right]\,\left(2\,\mathrm{strength}\,w_{k}\right)",
+    ):
+        assert equation in source
+    assert r"\partial a_{1,i}" not in source
+    assert r"\partial w_{k}} &= 0" in latex_text(EVOLUTION.change(objective="mse"))
 
 
 def test_the_chain_rule_where_outputs_differ_in_latex() -> None:
