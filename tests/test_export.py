@@ -628,8 +628,8 @@ def test_latex_of_perturbed_weights() -> None:
         r"z_{1,i} &= \sum_{j=1}^{2} \tilde{W}_{1,i,j}\,x_{j} + \tilde{b}_{1,i}",
         r"\frac{\partial L}{\partial \mathrm{logp}_{w,k}} &= \frac{\partial L}{\partial \mathrm{logp}}",
         r"\frac{\partial L}{\partial w_{k}} &= \mathrm{mean}\left("
-        r"\frac{\frac{\partial L}{\partial \mathrm{logp}_{w,k}}\,\left(\mathrm{tried}_{k} - w_{k}\right)}{{\sigma}^{2}}\right)"
-        r" + \left[w_{k} \in W\right]\,\left(2\,\mathrm{strength}\,w_{k}\right)",
+        r"\frac{\frac{\partial L}{\partial \mathrm{logp}_{w,k}}\,\left(\mathrm{tried}_{k} - w_{k}\right)}"
+        r"{{\sigma}^{2}}\right) + \left[w_{k} \in W\right]\,\left(2\,\mathrm{strength}\,w_{k}\right)",
     ):
         assert equation in source
     assert r"\partial a_{1,i}" not in source

@@ -102,10 +102,11 @@ class Printer:
 
     def across(self, name: str, part: Source) -> Source:
         """An aggregate over the outputs."""
-        text = ACROSS_CALLS[name].format(a=part.text, A=part.atom, count=self.outputs, less=self.outputs - 1)
+        template, count = ACROSS_CALLS[name], self.outputs
+        text = template.format(a=part.text, A=part.atom, count=count, less=count - 1)
         if name == "count":
             return Source(text)
-        return replace(part, text=text, strength=binding(text), each=name in ("others", BELOW))
+        return replace(part, text=text, strength=binding(template), each=name in ("others", BELOW))
 
     def negative(self, part: Source) -> Source:
         clear = part.strength != POWER and not part.text.startswith("-")
