@@ -25,6 +25,7 @@ from glassgrad.exports.outputs import for_all_outputs, over_outputs
 from glassgrad.exports.script.expression import Printer, Source
 from glassgrad.formula.evaluate import evaluate, evaluate_torch
 from glassgrad.formula.parser import parse
+from glassgrad.formula.simplify import ZERO
 from glassgrad.insight import answers
 from glassgrad.method import method
 from glassgrad.network import gradient_name
@@ -40,6 +41,7 @@ THREE = Experiment("three", network=(2, 5, 3), samples=20, steps=20, policy="a =
 NINETEEN = shipped("add-categorical").change(
     network=(2, 4, 19), steps=9, samples=20, objective="-stop(reward)*logp", schedule="constant"
 )
+EVOLUTION = shipped("add-evolution").change(steps=12, samples=20, schedule="constant")
 
 _CLIPPED = (
     "ratio = exp(logp - old(logp)); adv = stop(reward - group_mean(reward)); "
@@ -154,6 +156,7 @@ SETTINGS: dict[str, tuple[Experiment, list[dict[str, Any]]]] = {
         "state b = 0; d = sum((o - t)**2); b = 0.9*b + 0.1*mean(d); objective = d - b",
         "k = exp(o/9); accumulate = below(k); Part = sum(k); Part + max(accumulate)")] + [
         {"objective": "sum((o - old(o*index))**2) + (o1 - t)**2 + old(step)/100 + old(mean(o1))", "passes": 3},
+        {"objective": "t = t + 1; max(min(o, 5) - t)**2 + max(stop(o) - o) - (min(abs(o - o1)) - mean(o))**2/9"},
         {"objective": "(o1 - t)**2 + o3**2", "network": (2, 4, 8), "output_activation": "param s = 2; s*z"},
     ]),
     "networks apart": (THREE.change(apart=True, objective="(o1 - t)**2"), [
@@ -172,6 +175,16 @@ SETTINGS: dict[str, tuple[Experiment, list[dict[str, Any]]]] = {
         {"objective": "q = old(p); -stop(reward)*logp + sum(q*log(q/p))", "passes": 2},
         {"reward": "-max((o - t)**2)", "objective": "-reward"},
         {"reward": "-sum(abs(a - index))*norm(o)"},
+        {"reward": "norm(o - t)"},
+    ]),
+    "perturbed weights": (EVOLUTION, [
+        {"network": (2, 1), "samples": 1, "objective": "-stop(reward)*logp"},
+        {"network": (2, 7, 4, 1), "dropout": 0.2, "clip": 1.0, "output_activation": "18*sigmoid(z)"},
+        {"activation": "tanh", "regulariser": "l2", "optimizer": "w = w - 0.001*g/max(norm(g), 1)", "fresh": False,
+         "batch": 7, "init": "he"},
+        {"objective": "mse"}, {"objective": "(o - t)**2 + 0.01*sum(w**2) + norm(tried - w)*max(abs(w))"},
+        {"policy": "s = 0.3*0.99**step; q = s*(1 + abs(w)); tried = stop(w + q*noise_w); a = stop(o + 0.1*noise); "
+         "logp = -sum((tried - w)**2)/(2*s**2)", "reward": "-abs(a - t) - s", "group": 5},
     ]),
 }  # fmt: skip
 """What is tried, in single and in double precision, on a base."""
@@ -383,7 +396,7 @@ def test_a_script_is_plain(name: str) -> None:
     trees = [ast.parse(source) for source in (english, chinese)]
     imported = {node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in ast.walk(trees[0])
                 if isinstance(node, ast.Import | ast.ImportFrom)}  # fmt: skip
-    assert imported == {"sys", "numpy", "torch"} | ({"itertools"} if name == "add-categorical" else set())
+    assert imported == {"sys", "numpy", "torch"}
     assert not re.search(r"[\u4e00-\u9fff]", english)
     assert re.search(r"[\u4e00-\u9fff]", chinese)
     assert without_docstrings(trees[0]) == without_docstrings(trees[1])
@@ -429,13 +442,29 @@ def test_networks_apart_read_as_such() -> None:
 def test_one_line_for_all_outputs() -> None:
     source = torch_script(shipped("add-categorical"), lang="en")
     for line in (
-        "    max_o = torch.stack(o).max(dim=0).values  # max_o = max(o)",
-        "    e = [torch.exp(o[k] - m) for k in range(19)]  # e = exp(o - m)",
-        "    sum_e = sum(e)",
-        "    p = [e[k] / sum_e for k in range(19)]  # p = e/sum_e",
+        "    o = net(x)  # forward pass: the output for each question",
+        "    max_o = o.max(dim=1, keepdim=True).values  # max_o = max(o)",
+        "    m = max_o.detach()  # m = stop(max_o)",
+        "    e = torch.exp(o - m)  # e = exp(o - m)",
+        "    sum_e = e.sum(dim=1, keepdim=True)  # sum_e = sum(e)",
+        "    p = e / sum_e  # p = e/sum_e",
+        "    below_p = nn.functional.pad(p.cumsum(dim=1)[:, :-1], (1, 0))  # below_p = below(p)",
     ):
         assert line in source.splitlines()
     assert "p_1" not in source
+
+
+def test_perturbed_weights_read_as_such() -> None:
+    source = torch_script(shipped("add-evolution"), lang="en")
+    for line in (
+        "    W1, b1 = tried[:, 0:15].reshape(-1, 5, 3).split([2, 1], dim=2)  # W1[i][j], b1[i]",
+        "    z1 = (W1 @ x.unsqueeze(2) + b1).squeeze(2)  # z1_i = Σ_j W1[i][j]*x_j + b1[i]",
+        "    w = all_weights(net)",
+        "    tried = (w + sigma * noise_w).detach()  # tried = stop(w + sigma*noise_w)",
+        "    o = perturbed(x, tried)  # forward pass: the output for each question",
+        "    logp = logp_w.sum(dim=1, keepdim=True)  # logp = sum(logp_w)",
+    ):
+        assert line in source.splitlines()
 
 
 NAMES = {"o": Source("o", "tensor", live=True), "t": Source("t", "tensor"), "r": Source("r", "array"), "s": Source("s")}
@@ -497,7 +526,7 @@ def test_csv_holds_the_curves_in_full() -> None:
 @pytest.mark.parametrize("case", [*map(shipped, EXPERIMENTS), *CASES.values()][::7])
 def test_latex_is_balanced(case: Experiment, lang: Any) -> None:
     source = latex_text(case, lang=lang)
-    bare = source.replace(r"\{", "").replace(r"\}", "")
+    bare = source.replace("\\\\", "").replace(r"\{", "").replace(r"\}", "")
     assert bare.count("{") == bare.count("}")
     assert len(re.findall(r"\\left\b", source)) == len(re.findall(r"\\right\b", source))
     opened, closed = (re.findall(rf"\\{word}{{(\w+\*?)}}", source) for word in ("begin", "end"))
@@ -565,6 +594,46 @@ def test_the_chain_rule_over_all_outputs_is_that_of_pytorch(objective: str) -> N
         over_k = np.sum(evaluate(summed, values) * np.ones((3, n)), axis=0)
         values[f"d{name}"] = evaluate(alike, values) + (over_k.mean() if chain.levels[name] == "step" else over_k)
     assert values["do"] / n == pytest.approx(o.grad.numpy(), abs=1e-12)
+
+
+@pytest.mark.parametrize("objective", ["reinforce_leave_one_out", "logp*t - sum(w*tried)*mean(sum(w**3)*o)"])
+def test_the_chain_rule_of_perturbed_weights_is_that_of_pytorch(objective: str) -> None:
+    of, n = method(EVOLUTION.change(objective=objective, network=(2, 1))), 4
+    start = torch.Generator().manual_seed(3)
+    known: dict[str, Any] = {"o": torch.arange(n).double(), "t": torch.arange(n).double() ** 2, **of.numbers}
+    for name in of.tried:
+        known[name] = torch.randn((), generator=start, dtype=torch.float64, requires_grad=True)
+        known[f"noise_{name}"] = torch.randn(n, generator=start, dtype=torch.float64)
+    for line in of.program.lines:
+        known[line.name] = evaluate_torch(line.tree, known, torch.float64)
+    known["objective"].mean().backward()
+    chain = Chain(for_all_outputs(of))
+    values: dict[str, Any] = {"o": np.arange(4.0), "t": np.arange(4.0) ** 2, **of.numbers}
+    values["w"] = np.array([[known[name].item()] for name in of.tried])
+    values["noise_w"] = np.array([known[f"noise_{name}"].numpy() for name in of.tried])
+    for line in chain.lines:
+        inner = over_outputs(line.tree, chain.levels)
+        values[line.name] = evaluate(line.tree, values) if inner is None else evaluate(inner, values).sum(axis=0)
+    for name, alike, summed in chain.slopes():
+        assert summed == ZERO
+        values[f"d{name}"] = evaluate(alike, values) * np.ones(n)
+    found = values["dw"].mean(axis=1)
+    assert found == pytest.approx([known[name].grad.item() for name in of.tried], abs=1e-12)
+
+
+def test_latex_of_perturbed_weights() -> None:
+    source = latex_text(shipped("add-evolution").change(regulariser="l2"), lang="en")
+    for equation in (
+        r"\mathrm{tried}_{k} &= \mathrm{stop}\left(w_{k} + \sigma\,\mathrm{noise}_{w,k}\right)",
+        r"z_{1,i} &= \sum_{j=1}^{2} \tilde{W}_{1,i,j}\,x_{j} + \tilde{b}_{1,i}",
+        r"\frac{\partial L}{\partial \mathrm{logp}_{w,k}} &= \frac{\partial L}{\partial \mathrm{logp}}",
+        r"\frac{\partial L}{\partial w_{k}} &= \mathrm{mean}\left("
+        r"\frac{\frac{\partial L}{\partial \mathrm{logp}_{w,k}}\,\left(\mathrm{tried}_{k} - w_{k}\right)}"
+        r"{{\sigma}^{2}}\right) + \left[w_{k} \in W\right]\,\left(2\,\mathrm{strength}\,w_{k}\right)",
+    ):
+        assert equation in source
+    assert r"\partial a_{1,i}" not in source
+    assert r"\partial w_{k}} &= 0" in latex_text(EVOLUTION.change(objective="mse"))
 
 
 def test_the_chain_rule_where_outputs_differ_in_latex() -> None:

@@ -56,6 +56,9 @@ MORE = {
                                 policy="s = 0.5; weight = index + s; a = sum(weight*o)"),
     "learned-sigma": Experiment("learned-sigma", network=(2, 5, 2), **{
         **CRITIC, "policy": "gaussian_learned", "objective": "-stop(reward - mean(reward))*logp"}),
+    "reward-of-all": Experiment("reward-of-all", network=(2, 4, 3), **{**CHOOSING, "reward": "norm(a - 2*index)"}),
+    "old-outputs": Experiment("old-outputs", network=(2, 4, 3), passes=2, precision="double", **{
+        **CHOOSING, "objective": "q = old(p); -old(reward)*logp + sum(q*log(q/p)) + 0.1*sum((o - old(o))**2)"}),
 }  # fmt: skip
 
 
@@ -421,6 +424,12 @@ def test_a_planted_error_is_caught(name: str, plant: str) -> None:
     run = gg.watch(SHAPES[name], every=10, plant=plant)
     assert not run.check.passed
     assert run.check.families[plant].largest > 3 * run.check.tolerance
+
+
+def test_the_cause_of_a_divergence_is_found_with_old_outputs() -> None:
+    objective = "sum(log(abs(o1 - old(o)) + step*0)) + o1"
+    case = MORE["old-outputs"].change(objective=objective, reward=None, policy="a = o1")
+    assert train(case).status == "diverged at step 1: log(0) in sum_1"
 
 
 def test_the_output_of_a_step_is_the_networks() -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -125,10 +126,38 @@ class Method:
         return _grouped(self.program) is not None
 
     @property
+    def at_once(self) -> "Method":
+        """The same with one line for all outputs (or weights), as written, of the level `output`; itself without such.
+
+        An observed reward that is a sum over the outputs, say, becomes two lines: no line before it is only observed.
+        """
+        if not self.program.each:
+            return self
+        levels, found = dict(self.given), list[Line]()
+        taken = {*levels, *self.numbers, *self.program.states, *(name for name, _ in self.written)}
+        for name, tree in self.written:
+            levels[name] = level_of(tree, levels)
+            if name == "reward" and self.observed and is_aggregate(tree) and levels[name] == "sample":
+                own = next(own for i in count(1) if (own := f"reward_{i}") not in taken)
+                found.append(Line(own, tree, "sample"))
+                tree = Symbol(own)
+            found.append(Line(name, tree, levels[name]))
+        lines = tuple(found)
+        olds = named_parts(lines, "old", (*taken, *(line.name for line in lines))) if self.olds else {}
+        return replace(self, program=replace(self.program, lines=lines), olds=olds)
+
+    @property
+    def given(self) -> dict[str, Level]:
+        """The levels of what the lines read."""
+        each = ("w", NOISE) if self.tried else ("o", INDEX) if len(self.outputs) > 1 else ()
+        several: dict[str, Level] = dict.fromkeys(each, "output")
+        return {**_given(self.task, self.outputs), **several}
+
+    @property
     def collected(self) -> tuple[Line, ...]:
         """What is worked out when data is collected: the program's lines, then the value of each old(…)."""
         levels: dict[str, Level] = {line.name: line.level for line in self.program.lines}
-        known = {**_given(self.task, self.outputs), **levels}
+        known = {**self.given, **levels}
         found = (Line(name, parts(old)[0], level_of(old, known)) for old, name in self.olds.items())
         return (*self.program.lines, *found)
 
@@ -536,11 +565,11 @@ def _check_names(found: Method) -> None:
     names = [*(families.get(line.name, line.name) for line in found.program.lines), *found.program.states]
     learned = set(found.network.starts())
     taken = settings | learned | {f"d{name}" for name in (*found.outputs, *names, *learned)}
-    if found.tried:  # tried_W1_1_x1 stands beside the optimizer's m_W1_1_x1
-        taken |= {*optimizer.states, *(line.name for line in optimizer.lines)} - {"lr_new"}
+    beside = {*optimizer.states, *(line.name for line in optimizer.lines)} - {"lr_new"} if found.tried else set()
     own = [line.name for line in optimizer.lines if line.level == "step" or line.name == "R"]
     own += [name for name in optimizer.states if optimizer.level(name) == "step" or name == "R"]
-    for piece, read, others in (("objective", names, taken), ("optimizer", own, {*taken, *names} - settings)):
+    # tried_W1_1_x1 stands beside the optimizer's m_W1_1_x1
+    for piece, read, others in (("objective", names, taken | beside), ("optimizer", own, {*taken, *names} - settings)):
         for name in read:
             if name in others or _STEPS_OWN.fullmatch(name):
                 raise ExperimentError("experiment.name_taken", piece=piece, name=name)

@@ -14,7 +14,7 @@ from glassgrad.formula.derivative import derivative
 from glassgrad.formula.lines import Level, Line, reads
 from glassgrad.formula.simplify import ONE, ZERO, add, multiply
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, chain, substitute
-from glassgrad.method import Method, method, of_any_seed
+from glassgrad.method import TRIED, Method, method, of_any_seed
 from glassgrad.network import gradient_name
 
 Section = Literal["forward", "objective", "backward", "gradient", "update"]
@@ -103,10 +103,13 @@ def weighted_sum(of: Method, layer: int, unit: int) -> Tree:
     return chain("+", (*products, Symbol(net.bias_name(layer, unit))))
 
 
-def perturbing(of: Method) -> tuple[Line, ...]:
-    """The lines for what is tried in place of the weights."""
-    lines = of.program.lines
-    wanted = reads(lines, *of.tried.values())
+def perturbing(of: Method, lines: tuple[Line, ...] | None = None) -> tuple[Line, ...]:
+    """The lines for what is tried in place of the weights.
+
+    lines: those of the program, as they are written out unless others are given.
+    """
+    lines = of.program.lines if lines is None else lines
+    wanted = reads(lines, *of.tried.values(), of.program.latest[TRIED]) if of.tried else set()
     return tuple(line for line in lines if line.name in wanted)
 
 

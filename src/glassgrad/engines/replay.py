@@ -89,7 +89,7 @@ class _Replay:
         parameters = {name: torch.tensor(value, dtype=self.dtype) for name, value in moment.parameters.items()}
         self.net = Net(of, parameters, self.dtype)
         self.batch = self.seen(moment)
-        self.objective = Objective(of, self.dtype, experiment.group)
+        self.objective = Objective(of, self.dtype, experiment.group, spelled_out=True)
         if of.olds:
             self.batch.old = self.old(moment.collected or moment)
 

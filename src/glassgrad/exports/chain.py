@@ -1,4 +1,7 @@
-"""The lines from the outputs to the loss as LaTeX, forward and back; several outputs at once: o_k, sums over k."""
+"""The lines from the outputs to the loss as LaTeX, forward and back; several outputs at once: o_k, sums over k.
+
+Where the weights are perturbed, k goes through them: w_k.
+"""
 
 from collections.abc import Iterator
 
@@ -11,7 +14,8 @@ from glassgrad.formula.lines import Line
 from glassgrad.formula.outputs import INDEX
 from glassgrad.formula.simplify import ONE, ZERO, add, multiply
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, negative, substitute, symbols
-from glassgrad.method import Method
+from glassgrad.method import TRIED, Method
+from glassgrad.steps import perturbing
 
 Equation = tuple[str, str]
 """Left and right side."""
@@ -43,22 +47,33 @@ class Chain:
         self.of, self.lines, self.levels = of, of.program.lines, levels_of(of)
         self.found: dict[str, Line] = {}
 
+    def before(self) -> Iterator[Equation]:
+        """The lines for what is tried in place of the weights."""
+        yield from self.written(perturbing(self.of))
+
     def forward(self) -> Iterator[Equation]:
-        """Each line."""
-        for line in self.lines:
+        """Each other line."""
+        before = perturbing(self.of)
+        yield from self.written(tuple(line for line in self.lines if line not in before))
+
+    def written(self, lines: tuple[Line, ...]) -> Iterator[Equation]:
+        for line in lines:
             inner = over_outputs(line.tree, self.levels)
             yield self.name(line.name), self.tree(line.tree) if inner is None else self.over(line.tree, inner)
 
     def backward(self) -> Iterator[Equation]:
-        """The derivative of L by each line that moves it, from the last back to the outputs."""
+        """The derivative of L by each line that moves it, from the last back to the outputs (or perturbed weights)."""
         for name, alike, summed in self.slopes():
-            yield share(self.name(name)), self.terms(alike, summed, mean=self.levels[name] == "step")
+            terms = self.terms(alike, summed, mean=self.levels[name] == "step")
+            yield share(self.name(name)), rf"\mathrm{{mean}}\left({terms}\right)" if name == "w" else terms
 
     def slopes(self) -> Iterator[tuple[str, Tree, Tree]]:
         """Each line's name, and what arrives there: as it stands, and what is summed over k."""
-        last = ("o",) if any("o" in symbols(line.tree) for line in self.lines) else self.of.outputs
+        read = {name for line in self.lines for name in symbols(line.tree)}
+        last = ("w",) if self.of.tried else ("o",) if "o" in read else self.of.outputs
+        nowhere = {RESULT, *([self.of.program.latest[TRIED]] if self.of.tried else [])}
         for name in (*(line.name for line in reversed(self.lines)), *last):
-            if name == RESULT:
+            if name in nowhere:
                 continue
             alike, summed = self.arriving(name)
             if name == "o" and len(self.of.outputs) > 1:

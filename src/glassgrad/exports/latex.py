@@ -15,7 +15,7 @@ from glassgrad.formula.parser import parse
 from glassgrad.formula.simplify import ONE
 from glassgrad.formula.tree import Symbol, Tree, substitute
 from glassgrad.locale import Language, language, say, set_language
-from glassgrad.method import Formula, Method, method
+from glassgrad.method import TRIED, Formula, Method, method
 from glassgrad.network import Network
 from glassgrad.tables.experiments import BY_NAME
 
@@ -69,9 +69,17 @@ def _document(experiment: Experiment, of: Method) -> str:
         how="xelatex" if chinese else "pdflatex",
         kind="ctexart" if chinese else "article",
         title=escaped(title),
-        note=say("latex.note") + (f" {say('latex.apart')}" if of.network.parts > 1 else ""),
+        note=" ".join(_note(of)),
         body="\n".join(_section(say(key), list(equations)) for key, equations in sections),
     )
+
+
+def _note(of: Method) -> Iterator[str]:
+    yield say("latex.note")
+    if of.network.parts > 1:
+        yield say("latex.apart")
+    if of.tried:
+        yield say("latex.tried", tried=latex_name(f"{of.program.latest[TRIED]}_k"))
 
 
 def _section(heading: str, equations: list[Equation]) -> str:
@@ -148,6 +156,7 @@ def _slope(of: Method, layer: int, name: str = "z") -> Tree:
 
 def _network(of: Method, dropout: float) -> Iterator[Equation]:
     """From the inputs to the output, or to all of them."""
+    yield from Chain(for_all_outputs(of)).before()
     *before, (left, right) = _each_network(of, _forward(_one_network(of), dropout))
     yield from before
     several = rf" \quad (k = 1, \dots, {of.network.outputs})" if of.network.outputs > 1 else ""
@@ -160,12 +169,12 @@ def _mask(layer: int) -> str:
 
 
 def _forward(of: Method, dropout: float) -> Iterator[Equation]:
-    network = of.network
+    network, (w, b) = of.network, (r"\tilde{W}", r"\tilde{b}") if of.tried else "Wb"
     for layer in network.layers:
         below = "x_{j}" if layer == 1 else f"a_{{{layer - 1},j}}"
         unit = _unit(of, layer)
-        weight = f"W_{{{layer},{unit},j}}"
-        total = rf"\sum_{{j=1}}^{{{network.sizes[layer - 1]}}} {weight}\,{below} + b_{{{layer},{unit}}}"
+        weight = f"{w}_{{{layer},{unit},j}}"
+        total = rf"\sum_{{j=1}}^{{{network.sizes[layer - 1]}}} {weight}\,{below} + {b}_{{{layer},{unit}}}"
         yield _indexed(of, "z", layer), total
         if layer < network.last:
             activation = _activation(of, layer)
@@ -196,9 +205,22 @@ def _loss(of: Method) -> Iterator[Equation]:
 def _backward(of: Method, dropout: float) -> Iterator[Equation]:
     """From dL/do of a sample down to each weight; the gradient of a weight is the mean over the samples."""
     lines = list(Chain(for_all_outputs(of)).backward())
+    if of.tried:
+        yield from _to_the_weights(of, lines)
+        return
     several = _output(of)
     yield from lines if of.backward else [(share(several), "0")]
     yield from _each_network(of, _through_layers(_one_network(of), dropout, "k" if of.network.parts == 1 else "l"))
+
+
+def _to_the_weights(of: Method, lines: list[Equation]) -> Iterator[Equation]:
+    """Where weights are perturbed: the lines themselves lead to each of them, w_k; a bias costs nothing."""
+    gradient = share(latex_name("w_k"))
+    *before, (last, arriving) = lines or [("", "")]
+    yield from lines if last != gradient else before
+    arriving = arriving if last == gradient else "0"
+    extra = rf" + \left[w_{{k}} \in W\right]\,\left({_cost(of.regulariser, 'w_k')}\right)" if of.regulariser else ""
+    yield gradient, arriving + extra
 
 
 def _through_layers(of: Method, dropout: float, unit_above: str) -> Iterator[Equation]:

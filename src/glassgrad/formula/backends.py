@@ -93,20 +93,19 @@ class NumPy:
 class Torch:
     """Formulas on PyTorch tensors; numbers of the formula stay Python numbers, as in a script.
 
-    group: how many samples, side by side, answer the same question.
+    group: how many samples, side by side, answer the same question. several: how many outputs (or weights) there are,
+    a column each: what has that many columns is summed over them, and not over the samples.
     """
 
-    def __init__(self, dtype: "torch.dtype", group: int = 1) -> None:
+    def __init__(self, dtype: "torch.dtype", group: int = 1, several: int = 1) -> None:
         import torch
 
-        self.torch, self.dtype, self.group = torch, dtype, group
+        self.torch, self.dtype, self.group, self.several = torch, dtype, group, several
         self.exp, self.log, self.sqrt, self.tanh = torch.exp, torch.log, torch.sqrt, torch.tanh
         self.sin, self.cos, self.abs = torch.sin, torch.cos, torch.abs
         self.sign, self.round = torch.sign, torch.round
         self.relu, self.sigmoid, self.erf = torch.relu, torch.sigmoid, torch.erf
         self.softplus = torch.nn.functional.softplus
-        self.mean, self.sum, self.amax, self.amin, self.norm = (
-            torch.mean, torch.sum, torch.amax, torch.amin, torch.linalg.vector_norm)  # fmt: skip
 
     def total(self, terms: tuple[Array, ...]) -> Array:
         return functools.reduce(operator.add, terms)
@@ -129,14 +128,38 @@ class Torch:
     def tensor(self, a: Array) -> "torch.Tensor":
         return a if isinstance(a, self.torch.Tensor) else self.torch.tensor(float(a), dtype=self.dtype)
 
-    def std(self, a: Array) -> Array:
-        return self.torch.sqrt(((a - a.mean()) ** 2).sum() / (a.numel() - 1))
+    def across(self, a: Array) -> bool:
+        """Whether a has a column for each output."""
+        return bool(self.several > 1 and a.dim() == 2 and a.shape[1] == self.several)
+
+    def sum(self, a: Array) -> Array:
+        return a.sum(dim=1, keepdim=True) if self.across(a) else a.sum()
 
     def count(self, a: Array) -> Array:
-        return float(a.numel())
+        return float(self.several if self.across(a) else a.numel())
+
+    def mean(self, a: Array) -> Array:
+        return a.mean(dim=1, keepdim=True) if self.across(a) else a.mean()
+
+    def amax(self, a: Array) -> Array:
+        """The largest; of equal outputs the first has the derivative, of equal samples each has its share."""
+        return a.gather(1, a.argmax(dim=1, keepdim=True)) if self.across(a) else a.amax()
+
+    def amin(self, a: Array) -> Array:
+        return -self.amax(-a)
+
+    def norm(self, a: Array) -> Array:
+        return self.torch.linalg.vector_norm(a, dim=1 if self.across(a) else None, keepdim=self.across(a))
+
+    def std(self, a: Array) -> Array:
+        return self.torch.sqrt(self.sum((a - self.mean(a)) ** 2) / (self.count(a) - 1))
 
     def others(self, a: Array) -> Array:
-        return (a.sum() - a) / (a.numel() - 1) if a.dim() else a
+        return (self.sum(a) - a) / (self.count(a) - 1) if a.dim() else a
+
+    def below(self, a: Array) -> Array:
+        """For each output the sum over those before it."""
+        return self.torch.cat([self.torch.zeros_like(a[:, :1]), a[:, :-1].cumsum(dim=1)], dim=1)
 
     def group_mean(self, a: Array) -> Array:
         return self.within(a, lambda rows: rows.mean(dim=1, keepdim=True))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassgrad.formula.backends import NUMPY, NumPy, Torch
-from glassgrad.formula.functions import AGGREGATES, CONSTANTS, FUNCTIONS, Array
+from glassgrad.formula.functions import AGGREGATES, BELOW, CONSTANTS, FUNCTIONS, Array
 from glassgrad.formula.text import show
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, parts, replace, symbols, walk
 
@@ -51,13 +51,14 @@ def row_value(name: str, count: int) -> Any:
     return AGGREGATES[name].value if count == 1 and name in AGGREGATES else FUNCTIONS[name].value
 
 
-def evaluate_torch(tree: Tree, values: Values, dtype: "torch.dtype", group: int = 1) -> Array:
+def evaluate_torch(tree: Tree, values: Values, dtype: "torch.dtype", group: int = 1, several: int = 1) -> Array:
     """The value of a formula on PyTorch tensors, with autograd's graph behind it; the kinks are the table's.
 
     What no tensor enters is computed in Python's double precision, as in a script.
-    group: how many samples, side by side, answer the same question.
+    group: how many samples, side by side, answer the same question. several: how many outputs (or weights) have a
+    column each.
     """
-    return _Torch(Torch(dtype, group)).value(tree, values)
+    return _Torch(Torch(dtype, group, several)).value(tree, values)
 
 
 class _Torch:
@@ -79,6 +80,8 @@ class _Torch:
             a, b = arguments
             return self.chosen(self.first_wins(name, self.value(a, values), self.value(b, values)), a, b, values)
         inner = [self.value(argument, values) for argument in arguments]
+        if name == BELOW:
+            return self.backend.below(inner[0])
         for value in inner:
             if isinstance(value, self.tensor):
                 return row_value(name, len(inner))(self.backend, *inner)

@@ -308,15 +308,25 @@ def _free(names: Iterable[str], taken: set[str]) -> str:
     return next(name for name in names if name not in taken)
 
 
+_FINEST: tuple[Level, ...] = ("output", "sample", "parameter")
+
+
 def level_of(tree: Tree, levels: Mapping[str, Level]) -> Level:
-    """The level of a formula: the finest that it reads outside of aggregates."""
-    if is_aggregate(tree):
-        inner = level_of(parts(tree)[0], levels)
-        return inner if AGGREGATES[_function(tree)].each else "step"
+    """The level of a formula: the finest that it reads outside of aggregates; one over the outputs is a sample's.
+
+    Example:
+        >>> from glassgrad.formula.parser import parse
+        >>> [level_of(parse(formula), {"o": "output"}) for formula in ("exp(o)", "sum(exp(o))", "mean(sum(o))")]
+        ['output', 'sample', 'step']
+    """
     if isinstance(tree, Symbol):
         return levels.get(tree.name, "step")
-    found = {level_of(part, levels) for part in parts(tree)} - {"step"}
-    return "sample" if "sample" in found else "parameter" if found else "step"
+    if _aggregates_outputs(tree):
+        inner, function = level_of(parts(tree)[0], levels), _function(tree)
+        each = function == BELOW or AGGREGATES[function].each
+        return inner if each else "sample" if inner == "output" else "step"
+    found = {level_of(part, levels) for part in parts(tree)}
+    return next((level for level in _FINEST if level in found), "step")
 
 
 def _check_levels(name: str, tree: Tree, levels: Mapping[str, Level]) -> None:

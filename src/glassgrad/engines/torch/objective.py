@@ -13,8 +13,9 @@ from glassgrad.engines.torch.net import Net, resolve
 from glassgrad.formula.backends import NumPy
 from glassgrad.formula.evaluate import evaluate, evaluate_torch
 from glassgrad.formula.lines import Line
+from glassgrad.formula.outputs import INDEX, NOISE
 from glassgrad.formula.tree import symbols
-from glassgrad.method import Method
+from glassgrad.method import TRIED, Method
 from glassgrad.steps import perturbing
 
 
@@ -41,21 +42,34 @@ class Batch:
 class Old:
     """The values of all old(…) as they were when the data was collected, in both forms; an exact one where it is known.
 
-    step: the step that collected it.
+    step: the step that collected it. o: the outputs of then.
     """
 
     step: int
     values: Mapping[str, Any]
     exact: Mapping[str, Any]
+    o: Tensor
 
 
 class Objective:
-    """From the output to the loss: the lines of policy, reward and objective, or PyTorch's own criterion."""
+    """From the output to the loss: the lines of policy, reward and objective, or PyTorch's own criterion.
 
-    def __init__(self, of: Method, dtype: torch.dtype, group: int = 1) -> None:
+    spelled_out: whether lines for each output (or weight) are run one by one, so that each has its name; otherwise all
+    at once, a column each, which is many times quicker.
+    """
+
+    def __init__(self, of: Method, dtype: torch.dtype, group: int = 1, *, spelled_out: bool = False) -> None:
+        of = of if spelled_out else of.at_once
         self.of, self.dtype, self.group = of, dtype, group
-        self.before = perturbing(of)
-        self.lines = tuple(line for line in of.later(of.program.lines) if line not in self.before)
+        self.whole = bool(of.program.each) and not spelled_out
+        self.several = (len(of.tried) or of.network.outputs) if self.whole else 1
+        lines = of.later(of.program.lines)
+        self.before = perturbing(of, lines)
+        self.lines = tuple(line for line in lines if line not in self.before)
+        self.reads = {line.name: symbols(line.tree) for line in (*lines, *of.collected)}
+        self.places = dict[str, list[int]]()  # of each array's weights among all of them
+        for i, (_, array, _) in enumerate(of.network.parameters() if of.tried else ()):
+            self.places.setdefault(array, []).append(i)
         row = of.pieces["objective"]
         plain = row.torch is not None and "reward" not in of.pieces and of.network.outputs == 1
         self.criterion = resolve(row.torch)(**row.torch.arguments(row.numbers)) if plain and row.torch else None
@@ -65,19 +79,23 @@ class Objective:
         """What each sample tries in place of W1, b1, …; `batch` keeps every number on the way, by its name."""
         if batch.weight_noise is None:
             return None
-        drawn = torch.tensor(batch.weight_noise, dtype=self.dtype).split(1, dim=1)
-        values: dict[str, Any] = {**self.of.numbers, **net.numbers(), "step": float(step)}
-        values |= {f"noise_{name}": column for name, column in zip(self.of.tried, drawn, strict=True)}
+        drawn, numbers = torch.tensor(batch.weight_noise, dtype=self.dtype), net.numbers()
+        values: dict[str, Any] = {**self.of.numbers, "step": float(step)}
+        if self.whole:
+            values |= {"w": torch.stack(list(numbers.values())).unsqueeze(0), NOISE: drawn}
+        else:
+            columns = (f"noise_{name}" for name in self.of.tried)
+            values |= {**numbers, **dict(zip(columns, drawn.split(1, dim=1), strict=True))}
         for line in self.before:
-            values[line.name] = evaluate_torch(line.tree, values, self.dtype, self.group)
+            values[line.name] = evaluate_torch(line.tree, values, self.dtype, self.group, self.several)
         batch.perturbed = {name: value for name, value in values.items() if name not in self.of.numbers}
-        columns: dict[str, list[Tensor]] = {name: [] for name in self.of.network.shapes()}
-        for name, array, _ in self.of.network.parameters():
-            columns[array].append(values[self.of.tried[name]])
-        return {
-            array: torch.cat(columns[array], dim=1).reshape(-1, *shape)
-            for array, shape in self.of.network.shapes().items()
-        }
+        names = [self.of.program.latest[TRIED]] if self.whole else self.of.tried.values()
+        return self.in_arrays(torch.cat([values[name] for name in names], dim=1))
+
+    def in_arrays(self, tried: Tensor) -> dict[str, Tensor]:
+        """A column for each weight as W1 (samples, units, inputs), b1 (samples, units), …"""
+        shapes = self.of.network.shapes()
+        return {array: tried[:, places].reshape(-1, *shapes[array]) for array, places in self.places.items()}
 
     def loss(
         self,
@@ -135,8 +153,10 @@ class Objective:
         values, exact = self.given(o.detach(), batch, step, states)
         for line in self.of.collected:
             self.line(line, values, exact)
-        names = self.of.olds.values()
-        return Old(step, *({name: known[name] for name in names if name in known} for known in (values, exact)))
+        old, old_exact = (
+            {name: known[name] for name in self.of.olds.values() if name in known} for known in (values, exact)
+        )
+        return Old(step, old, old_exact, o.detach())
 
     def given(
         self, o: Tensor, batch: Batch, step: int, states: Mapping[str, float]
@@ -158,6 +178,8 @@ class Objective:
             **{name: batch.x[:, i : i + 1] for i, name in enumerate(named_inputs(batch.inputs))},
             **batch.perturbed,
         }
+        if self.whole and not self.of.tried:
+            values |= {"o": o, INDEX: torch.arange(self.several, dtype=self.dtype).unsqueeze(0)}
         for name, drawn in (("noise", batch.noise), ("uniform", batch.uniform)):
             if drawn is not None:
                 exact[name] = drawn
@@ -166,7 +188,7 @@ class Objective:
 
     def line(self, line: Line, values: dict[str, Any], exact: dict[str, Any]) -> None:
         """One line: the observed reward, and what hangs on it for the step, in doubles; all else as tensors."""
-        read = symbols(line.tree)
+        read = self.reads[line.name]
         if line.name == "reward" and self.of.observed:
             known = {name: exact[name] if name in exact else doubles(values[name]) for name in read}
             found = evaluate(line.tree, known, NumPy(self.group))
@@ -175,7 +197,7 @@ class Objective:
         elif line.level == "step" and all(name in exact for name in read):
             values[line.name] = exact[line.name] = float(evaluate(line.tree, exact))
         else:
-            values[line.name] = evaluate_torch(line.tree, values, self.dtype, self.group)
+            values[line.name] = evaluate_torch(line.tree, values, self.dtype, self.group, self.several)
 
 
 def named_outputs(of: Method, o: Tensor) -> dict[str, Tensor]:

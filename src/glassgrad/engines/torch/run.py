@@ -174,7 +174,8 @@ class _Run:
         batch = self.fixed or self.batch_at(step)
         with torch.no_grad():
             seen: dict[str, Tensor] = {}
-            o = self.net(batch.x, batch.mask, seen, self.objective.perturb(self.net, batch, step))
+            spelled_out = Objective(self.of, self.dtype, self.experiment.group, spelled_out=True)
+            o = self.net(batch.x, batch.mask, seen, spelled_out.perturb(self.net, batch, step))
         for name, value in seen.items():
             if not bool(torch.isfinite(value).all()):
                 return f"overflow in {name}"
@@ -190,6 +191,8 @@ class _Run:
             **{name: doubles(value) for name, value in batch.perturbed.items()},
         }
         if (old := self.old(step)) is not None:
+            states = {name: float(values[old.step - 1]) for name, values in self.lines.items()}
+            old = spelled_out.collect(old.o, self.batch_at(old.step), old.step, states)
             values |= {name: doubles(value) for name, value in old.values.items()}
         if not bool(torch.isfinite(o).all()):
             found = culprit(

@@ -4,12 +4,11 @@ from contextvars import copy_context
 from dataclasses import replace
 
 from glassgrad.experiment import Experiment
-from glassgrad.exports.outputs import collected, for_all_outputs
 from glassgrad.exports.script.chance import chance_source
 from glassgrad.exports.script.data import constant, write_constant, write_questions
 from glassgrad.exports.script.expression import Source
 from glassgrad.exports.script.loop import Loop, asked_at_once, first_states
-from glassgrad.exports.script.net import write_first_weights, write_net
+from glassgrad.exports.script.net import write_first_weights, write_net, write_perturbed
 from glassgrad.exports.script.optimizer import write_optimizer, write_own_optimizer
 from glassgrad.exports.script.page import Page
 from glassgrad.exports.script.steps import Step, Steps
@@ -47,9 +46,9 @@ def torch_script(experiment: Experiment, *, every: int = 100, lang: Language | N
 
 
 def _script(experiment: Experiment, of: Method, every: int) -> str:
-    of = for_all_outputs(of)
+    of = of.at_once
     later = replace(of, program=replace(of.program, lines=of.later(of.program.lines)))
-    steps = Steps(later, experiment, collected(of))
+    steps = Steps(later, experiment, of.collected)
     data = of.task.data
     loop = Loop(later, experiment, steps, experiment.samples if data is None else len(data.inputs) - data.held_out)
     training = loop.write(every)
@@ -57,23 +56,26 @@ def _script(experiment: Experiment, of: Method, every: int) -> str:
     read = steps.given.tensor | steps.given.exact
     for source in chance_source(
         experiment.seed, noise="noise" in read, uniform="uniform" in read, dropout=experiment.dropout,
-        batch=experiment.batch if loop.fresh_batch else None, samples=loop.rows, dtype=loop.dtype,
+        weights=len(of.tried), batch=experiment.batch if loop.fresh_batch else None, samples=loop.rows,
+        dtype=loop.dtype,
     ):  # fmt: skip
         middle.gap(2)
         middle.block(source)
     end = _end(of, steps, loop)
     needs_math = loop.helpers(middle)
     write_net(middle, of, experiment)
+    if of.tried:
+        write_perturbed(middle, of, experiment)
     if not constant(of.task):
         needs_math |= write_questions(middle, of.task, steps.given, experiment)
     write_own_optimizer(middle, of, experiment.precision)
     page = Page()
     modules = [*(["math"] if needs_math else []), "sys"]
-    _head(page, experiment, every, modules, of.optimizer.torch is not None, loop.calls("accumulate"))
+    _head(page, experiment, every, modules, of.optimizer.torch is not None)
     return page.text + middle.text + _start(of, experiment, steps, loop).text + training.text + end.text
 
 
-def _head(page: Page, experiment: Experiment, every: int, modules: list[str], optim: bool, accumulate: bool) -> None:
+def _head(page: Page, experiment: Experiment, every: int, modules: list[str], optim: bool) -> None:
     shipped = BY_NAME.get(experiment.name)
     title = f"{experiment.name}: {getattr(shipped.title, language())}" if shipped else experiment.name
     page.add(f'"""{_flat(title)}')
@@ -83,8 +85,6 @@ def _head(page: Page, experiment: Experiment, every: int, modules: list[str], op
     page.gap()
     for module in modules:
         page.add(f"import {module}")
-    if accumulate:
-        page.add("from itertools import accumulate")
     page.gap()
     for line in ("import numpy as np", "import torch", f"from torch import nn{', optim' if optim else ''}"):
         page.add(line)
@@ -109,11 +109,13 @@ def _start(of: Method, experiment: Experiment, steps: Steps, loop: Loop) -> Page
         keywords = ", ".join(f"{key}={value!r}" for key, value in row.torch.arguments(row.numbers).items())
         page.add(f"criterion = {row.torch.path}({keywords})", getattr(row.reading, language()))
     write_optimizer(page, of)
-    lines = (*(step.line for step in (*steps.steps, *steps.collecting)), *_to_the_answer(of))
+    lines = (*(step.line for step in steps.all), *_to_the_answer(of))
     wanted = {name for line in lines for name in symbols(line.tree)}
     for name, value in of.numbers.items():
         if name in wanted:
             page.add(f"{steps.called(name)} = {value!r}")
+    if INDEX in of.given and INDEX in wanted:
+        page.add(f"index = torch.arange({of.network.outputs}.0).unsqueeze(0)", say("script.index"))
     for name, value in first_states(of, steps):
         page.add(f"{name} = {value!r}", say("script.state"))
     page.gap()
@@ -141,9 +143,9 @@ def _answer(of: Method, steps: Steps, loop: Loop) -> Source:
     """The answer to a question, after the lines that it takes."""
     *before, last = asked = [Step(line, steps.called(line.name), exact=False) for line in _to_the_answer(of)]
     loop.outputs(asked, "net(torch.tensor([numbers]))", indent=2)
-    printer = loop.printer(steps.named(asked, live=True), asked)
+    printer = loop.printer(steps.named(asked, live=True))
     for step in before:
-        loop.add(f"{step.target} = {printer.line(step.line.tree).text}", indent=2)
+        loop.add(f"{step.target} = {printer.write(step.line.tree).text}", indent=2)
     return printer.write(last.line.tree)
 
 

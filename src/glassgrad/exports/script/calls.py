@@ -58,6 +58,19 @@ AGGREGATE_CALLS: dict[str, Call] = {
     "group_others": Call("group_others(torch.tensor({a})).numpy()", "group_others({a})"),
 }
 """What reads all samples."""
+
+ACROSS_CALLS: dict[str, str] = {
+    "mean": "{A}.mean(dim=1, keepdim=True)",
+    "sum": "{A}.sum(dim=1, keepdim=True)",
+    "max": "{A}.max(dim=1, keepdim=True).values",
+    "min": "{A}.min(dim=1, keepdim=True).values",
+    "std": "torch.sqrt((({A} - {A}.mean(dim=1, keepdim=True)) ** 2).sum(dim=1, keepdim=True) / {less})",
+    "norm": "torch.linalg.vector_norm({a}, dim=1, keepdim=True)",
+    "count": "{count}",
+    "others": "({A}.sum(dim=1, keepdim=True) - {A}) / {less}",
+    "below": "nn.functional.pad({A}.cumsum(dim=1)[:, :-1], (1, 0))",
+}
+"""What reads all outputs (or weights) of a sample, a column each; less: their number, less 1."""
 # fmt: on
 
 

@@ -2,7 +2,7 @@
 
 from glassgrad.locale import say
 
-NOISE, UNIFORM, DROPOUT, MINIBATCH = 1, 2, 3, 4  # the purposes of glassgrad.draws
+NOISE, UNIFORM, DROPOUT, MINIBATCH, WEIGHTS = 1, 2, 3, 4, 8  # the purposes of glassgrad.draws
 
 _WORDS = '''
 def words(purpose, step, samples, units=1, layer=0):
@@ -20,16 +20,16 @@ def words(purpose, step, samples, units=1, layer=0):
 '''
 
 _NORMALS = '''
-def normals(step, samples):
+def {name}(step, samples):
     """{normals}"""
-    u, v = words({purpose}, step, samples)
+    u, v = words({purpose}, step, samples{units})
     return np.sqrt(-2.0 * np.log((u + 1.0) / 2.0**32)) * np.cos(2.0 * np.pi * (v / 2.0**32))
 '''
 
 _UNIFORMS = '''
 def uniforms(step, samples):
     """{uniforms}"""
-    return words({purpose}, step, samples)[0] / 2.0**32
+    return np.minimum(words({purpose}, step, samples)[0] / 2.0**32, 1 - 2.0**-24)
 '''
 
 _DROPOUT = '''
@@ -49,12 +49,23 @@ def minibatch(step):
 
 
 def chance_source(
-    seed: int, *, noise: bool, uniform: bool, dropout: float, batch: int | None, samples: int, dtype: str
+    seed: int,
+    *,
+    noise: bool,
+    uniform: bool,
+    dropout: float,
+    batch: int | None,
+    weights: int,
+    samples: int,
+    dtype: str,
 ) -> list[str]:
-    """The functions that a script needs for its chance; none if it needs none."""
+    """The functions that a script needs for its chance; none if it needs none. weights: how many are perturbed."""
     found = []
     if noise:
-        found.append(_NORMALS.format(normals=say("script.normals"), purpose=NOISE))
+        found.append(_NORMALS.format(name="normals", normals=say("script.normals"), purpose=NOISE, units=""))
+    if weights:
+        text, units = say("script.weight_noise"), f", units={weights}"
+        found.append(_NORMALS.format(name="weight_noise", normals=text, purpose=WEIGHTS, units=units))
     if uniform:
         found.append(_UNIFORMS.format(uniforms=say("script.uniforms"), purpose=UNIFORM))
     if dropout:

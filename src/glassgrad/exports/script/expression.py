@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from glassgrad.exports.outputs import over_all
 from glassgrad.exports.script.calls import (
+    ACROSS_CALLS,
     AGGREGATE_CALLS,
     ATOM,
     CALLS,
@@ -35,7 +35,7 @@ _COMPARING = {row.name for row in COMPARISONS}
 class Source:
     """A piece of Python: its text, what it is, whether a derivative can pass, and how tightly it binds.
 
-    each: whether it has a value for each output, which it reads by their number: `p[k]` of a list p.
+    each: whether it has a value for each output, a column each.
     """
 
     text: str
@@ -54,8 +54,8 @@ class Printer:
     """Writes formulas as Python.
 
     names: what each symbol of the formulas is in the script.
-    used: what the script must hold for the written pieces to run: `lazy_where`, `math`, `accumulate`.
-    outputs: how many outputs there are. zero: a column of zeros, made from an output.
+    used: what the script must hold for the written pieces to run: `lazy_where`, `math`.
+    outputs: how many columns has what differs between outputs.
 
     Example:
         >>> from glassgrad.formula.parser import parse
@@ -64,10 +64,8 @@ class Printer:
         'torch.abs(o - t) ** 2'
     """
 
-    def __init__(
-        self, names: Mapping[str, Source], precision: str = "single", outputs: int = 1, zero: str = ""
-    ) -> None:
-        self.names, self.outputs, self.zero = names, outputs, zero
+    def __init__(self, names: Mapping[str, Source], precision: str = "single", outputs: int = 1) -> None:
+        self.names, self.outputs = names, outputs
         self.double = precision == "double"
         self.used: set[str] = set()
 
@@ -99,39 +97,16 @@ class Printer:
                 return replace(_together(text, sides, COMPARISON), live=False)
             case Apply(name, (part,)):
                 inner = self.write(part)
-                return self.over(name, inner) if inner.each and over_all(tree) else self.call(name, inner)
+                return self.across(name, inner) if inner.each and name in ACROSS_CALLS else self.call(name, inner)
         raise ValueError(f"no Python for {tree}")
 
-    def line(self, tree: Tree) -> Source:
-        """The whole right-hand side of a line: with a value for each output, a list."""
-        found = self.write(tree)
-        below = isinstance(tree, Apply) and tree.function == BELOW
-        return found if below or not found.each else replace(found, text=self.listed(found), strength=ATOM)
-
-    def listed(self, part: Source, less: bool = False) -> str:
-        """What has a value for each output, as a list; less: without the last."""
-        if re.fullmatch(r"\w+\[k\]", part.text):
-            return part.text.removesuffix("[k]") + ("[:-1]" if less else "")
-        return f"[{part.text} for k in range({self.outputs - less})]"
-
-    def over(self, name: str, part: Source) -> Source:
-        """An aggregate over the outputs, one after the other: the order of a sum decides its last digit."""
-        every = self.listed(part)
-        found = replace(part, each=False, strength=ATOM)
-        match name, part.kind:
-            case "below", _:
-                self.used.add("accumulate")
-                first = self.zero if part.kind == "tensor" else "0.0"
-                return replace(part, text=f"list(accumulate({self.listed(part, less=True)}, initial={first}))")
-            case "sum", "number":  # Python's sum rounds numbers otherwise
-                return replace(found, text=f"np.cumsum({every})[-1]")
-            case "sum", _:
-                return replace(found, text=f"sum({every.removeprefix('[').removesuffix(']')})")
-            case _, "number":
-                return replace(found, text=f"{name}({every})")
-            case _, "array":
-                return replace(found, text=f"np.{name}({every}, axis=0)")
-        return replace(found, text=f"torch.stack({every}).{name}(dim=0).values")
+    def across(self, name: str, part: Source) -> Source:
+        """An aggregate over the outputs."""
+        template, count = ACROSS_CALLS[name], self.outputs
+        text = template.format(a=part.text, A=part.atom, count=count, less=count - 1)
+        if name == "count":
+            return Source(text)
+        return replace(part, text=text, strength=binding(template), each=name in ("others", BELOW))
 
     def negative(self, part: Source) -> Source:
         clear = part.strength != POWER and not part.text.startswith("-")
@@ -194,12 +169,9 @@ class Printer:
         self.used.add("lazy_where")
         names = (part.name for side in (then, otherwise) for part in walk(side) if isinstance(part, Symbol))
         read = {name: self.names[name] for name in names if self.kind(name) == "tensor"}
-        inside = {name: replace(source, text=source.text.replace("[k]", "_k")) for name, source in read.items()}
-        printer = Printer({**self.names, **inside}, "double" if self.double else "single", self.outputs)
-        sides = [printer.write(side) for side in (then, otherwise)]
-        self.used |= printer.used
-        given, called = (", ".join(dict.fromkeys(source.text for source in of.values())) for of in (read, inside))
-        lambdas = ", ".join(f"lambda {called}: {side.text}" for side in sides)
+        given = ", ".join(dict.fromkeys(source.text for source in read.values()))
+        sides = [self.write(side) for side in (then, otherwise)]
+        lambdas = ", ".join(f"lambda {given}: {side.text}" for side in sides)
         return _together(f"lazy_where({condition.text}, {lambdas}, {given})", [condition, *sides], ATOM)
 
     def kind(self, name: str) -> Kind:

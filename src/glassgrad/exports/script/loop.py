@@ -13,7 +13,7 @@ from glassgrad.formula.lines import reads
 from glassgrad.formula.text import show
 from glassgrad.formula.tree import Number, Symbol, substitute, symbols
 from glassgrad.locale import language, say
-from glassgrad.method import Method
+from glassgrad.method import TRIED, Method
 
 _FEW = 6
 """So many outputs are called by their own names."""
@@ -88,34 +88,37 @@ class Loop:
                 self.add(f"{name} = torch.tensor({drawn}, dtype={self.dtype})", say(f"script.{name}"), indent)
 
     def forward(self) -> None:
-        """The output for every question."""
+        """The output for every question; with perturbed weights, for each by those that are tried there."""
         arguments = ["x"]
+        if self.of.tried:
+            self.add("w = all_weights(net)")
+            self.add(f"noise_w = torch.tensor(weight_noise(step, len(x)), dtype={self.dtype})", say("script.noise_w"))
+            for step in self.steps.before:
+                self.line(step)
+            arguments.append(self.steps.called(self.of.program.latest[TRIED]))
         if self.experiment.dropout:
             arguments += [f"dropout(step, len(x), {layer}, {self.of.network.sizes[layer]})"
                           for layer in hidden_layers(self.of.network)]  # fmt: skip
-        self.outputs(self.steps.steps, f"net({', '.join(arguments)})", say("script.forward"))
+        network = "perturbed" if self.of.tried else "net"
+        self.outputs(self.steps.steps, f"{network}({', '.join(arguments)})", say("script.forward"))
 
     def outputs(self, steps: Iterable[Step], call: str, comment: str = "", indent: int = 1) -> None:
-        """The outputs as some lines read them: o, a list of columns, or each by its own name."""
+        """The outputs as some lines read them: o, a column each, or each by its own name."""
         network, (every, named) = self.of.network, self.steps.outputs(steps)
-        if network.outputs == 1:
-            self.add(f"o = {call}", comment, indent)
-            return
-        columns = f"{call}.split(1, dim=1)"
-        if not every and named and network.outputs <= _FEW:
+        if network.outputs > 1 and not every and named and network.outputs <= _FEW:
             names = ", ".join(name if name in named else "_" for name in self.of.outputs)
-            self.add(f"{names} = {columns}", comment, indent)
+            self.add(f"{names} = {call}.split(1, dim=1)", comment, indent)
             return
-        self.add(f"o = {columns}", comment, indent)
-        if named:
-            places = ", ".join(f"o[{self.of.outputs.index(name)}]" for name in named)
-            self.add(f"{', '.join(named)} = {places}", indent=indent)
+        self.add(f"o = {call}", comment, indent)
+        for name in named if network.outputs > 1 else ():
+            k = self.of.outputs.index(name)
+            self.add(f"{name} = o[:, {k}:{k + 1}]", indent=indent)
 
     def column(self, steps: Iterable[Step]) -> str:
         """The name of one output."""
         network, (every, named) = self.of.network, self.steps.outputs(steps)
         unpacked = not every and named and network.outputs <= _FEW
-        return "o" if network.outputs == 1 else named[0] if unpacked else "o[0]"
+        return "o" if network.outputs == 1 else named[0] if unpacked else "o[:, :1]"
 
     def loss(self) -> None:
         """From the output to L, with the regulariser's share."""
@@ -137,9 +140,8 @@ class Loop:
             self.page.several("for w in (", layers, "):", say("script.regulariser"), indent=1)
             self.add(f"loss = loss + {share}.sum()", f"L + sum({show(regulariser.tree)})", indent=2)
 
-    def printer(self, names: dict[str, Source], steps: Iterable[Step] = ()) -> Printer:
-        zero = f"torch.zeros_like({self.column(steps)})"
-        self.printers.append(Printer(names, self.experiment.precision, self.of.network.outputs, zero))
+    def printer(self, names: dict[str, Source]) -> Printer:
+        self.printers.append(Printer(names, self.experiment.precision, self.steps.several))
         return self.printers[-1]
 
     def inputs(self, indent: int = 1) -> None:
@@ -159,7 +161,7 @@ class Loop:
             self.add(f"{step.target} = o.item()", say("script.item", line=f"{step.target} = o"))
             return
         names = self.steps.exact(collecting) if step.exact else self.steps.tensors(collecting)
-        source = self.printer(names, self.steps.collecting if collecting else self.steps.steps).line(step.line.tree)
+        source = self.printer(names).write(step.line.tree)
         if step.line.name == "objective":
             self.mean(step, source, comment)
         elif step.line.name == "reward" and step.exact:
@@ -207,22 +209,24 @@ class Loop:
         self.page.gap()
         own = self.of.optimizer.torch is None
         self.add("net.zero_grad()" if own else "optimizer.zero_grad()", say("script.zero_grad"))
-        if self.of.backward:
+        if any(self.arriving):
             self.add("loss.backward()", say("script.backward"))
         else:
             self.add("if loss.requires_grad:")
             self.add("loss.backward()", indent=2)
-        if not self.reaches_all:
+        if not all(self.arriving):
             self.add("for w in net.parameters():", say("script.no_path"))
             self.add("w.grad = torch.zeros_like(w) if w.grad is None else w.grad", indent=2)
         if self.experiment.clip is not None:
             self.add(f"nn.utils.clip_grad_norm_(net.parameters(), {self.experiment.clip!r})", say("script.clip"))
 
     @property
-    def reaches_all(self) -> bool:
-        """Whether some derivative arrives at every weight: networks that are apart have one output each."""
-        places = range(self.of.network.outputs if self.of.network.parts > 1 else 0)
-        return bool(self.of.backward) and all(self.of.arriving(k) for k in places)
+    def arriving(self) -> tuple[bool, ...]:
+        """Whether some derivative arrives: at each weight that is perturbed, at each of several networks, or at all."""
+        of, found = self.of, {line.name for line in self.of.backward}
+        if of.tried:
+            return tuple(f"d{name}" in found for name in of.tried)
+        return tuple(f"d{name}" in found for name in of.outputs) if of.network.parts > 1 else (bool(found),)
 
     def update(self) -> None:
         """The weights move."""

@@ -99,23 +99,50 @@ def _write_class(page: Page, called: str, of: Method, experiment: Experiment) ->
             learned = ", ".join(f"{number}{layer}" for number in network.learned_in(layer))
             page.add(f"self.activation{layer} = {_own(of, layer).title()}()", learned, indent=2)
     page.gap()
-    masks = "".join(f", mask{layer}=1.0" for layer in hidden_layers(network)) if experiment.dropout else ""
-    page.add(f"def forward(self, x{masks}):", indent=1)
-    _forward(page, of, names, bool(masks))
+    page.add(f"def forward(self, x{_masks(network, experiment)}):", indent=1)
+    _forward(page, of, [f"self.{name}({{below}})" for name in names], experiment.dropout > 0, indent=2)
 
 
-def _forward(page: Page, of: Method, names: tuple[str, ...], dropout: bool) -> None:
+def _masks(network: Network, experiment: Experiment) -> str:
+    """The arguments for dropout."""
+    return "".join(f", mask{layer}=1.0" for layer in hidden_layers(network)) if experiment.dropout else ""
+
+
+def _forward(page: Page, of: Method, sums: list[str], dropout: bool, indent: int) -> None:
+    """From x to the output. sums: the weighted sums of each layer, of what comes from below."""
     network = of.network
-    for layer, name in zip(network.layers, names, strict=True):
+    for layer, total in zip(network.layers, sums, strict=True):
         below = "x" if layer == 1 else f"a{layer - 1}"
-        page.add(f"z{layer} = self.{name}({below})", _sum(network, layer), indent=2)
+        page.add(f"z{layer} = {total.format(below=below)}", _sum(network, layer), indent)
         if layer < network.last:
-            page.add(f"a{layer} = {_call(of, layer)}", f"a{layer}_i = {_applied(of, layer, f'z{layer}_i')}", indent=2)
+            page.add(f"a{layer} = {_call(of, layer)}", f"a{layer}_i = {_applied(of, layer, f'z{layer}_i')}", indent)
             if dropout:
-                page.add(f"a{layer} = a{layer} * mask{layer}", say("script.mask"), indent=2)
+                page.add(f"a{layer} = a{layer} * mask{layer}", say("script.mask"), indent)
     unit = "" if network.outputs == 1 else "_i"
     applied = _applied(of, network.last, f"z{network.last}{unit}")
-    page.add(f"return {_call(of, network.last)}", f"o{unit} = {applied}", indent=2)
+    page.add(f"return {_call(of, network.last)}", f"o{unit} = {applied}", indent)
+
+
+def write_perturbed(page: Page, of: Method, experiment: Experiment) -> None:
+    """All weights in one row, and the forward pass by such a row for each sample."""
+    network, start, sums = of.network, 0, []
+    page.gap(2)
+    page.add("def all_weights(net):")
+    page.add(f'"""{say("script.in_one_row")}"""', indent=1)
+    page.several("layers = [", [f"net.{name}" for name in layer_paths(of)], "]", indent=1)
+    page.add("units = [torch.cat([layer.weight, layer.bias.unsqueeze(1)], dim=1) for layer in layers]", indent=1)
+    page.add("return torch.cat([rows.flatten() for rows in units]).unsqueeze(0)", indent=1)
+    page.gap(2)
+    page.add(f"def perturbed(x, tried{_masks(network, experiment)}):")
+    page.add(f'"""{say("script.perturbed")}"""', indent=1)
+    for layer in network.layers:
+        inputs, units = network.sizes[layer - 1 : layer + 1]
+        end = start + units * (inputs + 1)
+        own = f"tried[:, {start}:{end}].reshape(-1, {units}, {inputs + 1}).split([{inputs}, 1], dim=2)"
+        page.add(f"W{layer}, b{layer} = {own}", f"W{layer}[i][j], b{layer}[i]", indent=1)
+        sums.append(f"(W{layer} @ {{below}}.unsqueeze(2) + b{layer}).squeeze(2)")
+        start = end
+    _forward(page, of, sums, experiment.dropout > 0, indent=1)
 
 
 def _sum(network: Network, layer: int) -> str:

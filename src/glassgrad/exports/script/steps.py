@@ -12,9 +12,10 @@ from glassgrad.exports.script.data import Given
 from glassgrad.exports.script.expression import Kind, Printer, Source
 from glassgrad.exports.script.words import RESERVED
 from glassgrad.formula.lines import Line, reads
-from glassgrad.formula.outputs import INDEX
+from glassgrad.formula.outputs import INDEX, NOISE
 from glassgrad.formula.tree import Apply, Symbol, Tree, symbols, walk
-from glassgrad.method import Method
+from glassgrad.method import TRIED, Method
+from glassgrad.steps import perturbing
 
 REWARD = Symbol("reward")
 
@@ -31,20 +32,24 @@ class Step:
 class Steps:
     """The lines of a method that a script has to run, and what each name is there.
 
-    criterion: whether PyTorch's own criterion replaces all of them.
+    before: the lines for what is tried in place of the weights, which come before the network.
+    criterion: whether PyTorch's own criterion replaces all others.
     scalar: whether the observed reward is one plain Python number, as in a script for one question a step.
     collecting: the lines that are run when data is collected, for the values of old(…) that later updates read.
     """
 
     def __init__(self, of: Method, experiment: Experiment, collected: tuple[Line, ...] = ()) -> None:
         self.of = of
+        self.several = len(of.tried) or of.network.outputs
         self.single = experiment.samples == 1 and experiment.data is None
         plain = of.network.outputs == 1 and "reward" not in of.pieces
         self.criterion = of.pieces["objective"].torch is not None and plain
         known = {*of.numbers, *of.program.states, *of.task.names, "t", "step", "noise", "uniform", "pi"}
         before = self._marked(collected, known)
         known |= {step.line.name for step in before if step.exact and step.line.name in of.olds.values()}
-        self.steps = () if self.criterion else tuple(self._steps(known))
+        steps, perturbed = tuple(self._steps(known)), perturbing(of, of.program.lines)
+        self.before = tuple(step for step in steps if step.line in perturbed)
+        self.steps = () if self.criterion else tuple(step for step in steps if step.line not in perturbed)
         self.collecting = tuple(self._collecting(before))
         self.scalar = self._scalar()
         self.given = self._given()
@@ -56,6 +61,7 @@ class Steps:
             "objective",
             *(program.latest[state] for state in program.states),
             *({"reward"} & set(self.of.pieces)),
+            *([program.latest[TRIED]] if self.of.tried else []),
         }
         wanted = set().union(*(reads(program.lines, name) for name in results))
         yield from self._marked((line for line in program.lines if line.name in wanted), known)
@@ -80,12 +86,17 @@ class Steps:
     def outputs(self, steps: Iterable[Step]) -> tuple[bool, tuple[str, ...]]:
         """What some lines read of several outputs: whether all of them as `o`, and which of them by name."""
         read = {name for step in steps for name in symbols(step.line.tree)}
-        return "o" in read or INDEX in read, tuple(name for name in self.of.outputs if name in read)
+        return "o" in read, tuple(name for name in self.of.outputs if name in read)
+
+    @property
+    def all(self) -> tuple[Step, ...]:
+        """Every line that is run."""
+        return (*self.before, *self.steps, *self.collecting)
 
     def called(self, name: str) -> str:
         """A name of the method in the script: without `_new` where nothing reads the old value any more."""
-        old = name.removesuffix("_new")
-        if old != name and self.of.program.latest.get(old) == name:
+        old, given = name.removesuffix("_new"), (*self.of.task.names, "t", INDEX)
+        if old not in (name, *given) and self.of.program.latest.get(old) == name:
             places = [line.name for line in self.of.program.lines]
             if not any(old in symbols(line.tree) for line in self.of.program.lines[places.index(name) + 1 :]):
                 name = old
@@ -94,7 +105,7 @@ class Steps:
     def _scalar(self) -> bool:
         if (
             self.collecting
-            or any(step.line.level == "output" for step in self.steps)
+            or any(step.line.level == "output" for step in self.all)
             or not (self.single and self.of.observed and any(step.line.name == "reward" for step in self.steps))
         ):
             return False
@@ -106,7 +117,7 @@ class Steps:
         if self.criterion:
             return Given(frozenset({"t"}), frozenset(), scalar=False)
         tensor, exact = (
-            {name for step in (*self.steps, *self.collecting) if step.exact is kind for name in symbols(step.line.tree)}
+            {name for step in self.all if step.exact is kind for name in symbols(step.line.tree)}
             for kind in (False, True)
         )
         asked = {*self.of.task.names, "t", "noise", "uniform"}
@@ -118,14 +129,15 @@ class Steps:
             return self.named(self.collecting, live=False)
         before, old = self.named(self.collecting, live=False), set(self.of.olds.values())
         kept = {step.line.name: before[step.line.name] for step in self.collecting if step.line.name in old}
-        return self.named(self.steps, live=True, kept=kept)
+        return self.named((*self.before, *self.steps), live=True, kept=kept)
 
     def named(self, steps: Iterable[Step], live: bool, kept: Mapping[str, Source] | None = None) -> dict[str, Source]:
         """What each symbol is in some lines; kept: what is known before them."""
         found = {name: Source(self.called(name)) for name in (*self.of.numbers, *self.of.program.states)}
-        found |= {"step": Source("step"), INDEX: Source("k", each=True)}
-        found |= {"o": Source("o[k]", "tensor", live, each=True)} if len(self.of.outputs) > 1 else {}
-        found |= {name: Source(name, "tensor", live) for name in self.of.outputs}
+        found |= {"step": Source("step"), INDEX: Source(INDEX, "tensor", each=True)}
+        found |= {"o": Source("o", "tensor", live, each=True)} if len(self.of.outputs) > 1 else {}
+        found |= {name: Source(name, "tensor", live and not self.of.tried) for name in self.of.outputs}
+        found |= {"w": Source("w", "tensor", live, each=True), NOISE: Source(NOISE, "tensor", each=True)}
         found |= {name: Source(name, "tensor") for name in self.given.tensor}
         found |= kept or {}
         for step in steps:
@@ -138,9 +150,8 @@ class Steps:
         if step.exact:
             observed = step.line.name == "reward" and self.of.observed and not self.scalar
             return Source(step.target, "tensor" if observed else "number")
-        written = Printer(known, outputs=self.of.network.outputs).write(step.line.tree)
-        each = step.line.level == "output"
-        return Source(f"{step.target}[k]" if each else step.target, written.kind, written.live, each=each)
+        written = Printer(known, outputs=self.several).write(step.line.tree)
+        return Source(step.target, written.kind, written.live, each=written.each)
 
     def exact(self, collecting: bool = False) -> dict[str, Source]:
         """What each symbol is where it is only observed: doubles."""
@@ -151,7 +162,7 @@ class Steps:
                 found[name] = Source(f"{source.text}.item()")
             elif source.kind == "tensor":
                 detached = source.text + (".detach()" if source.live else "")
-                found[name] = Source(f"{detached}.double().numpy()", "array", each=source.each)
+                found[name] = Source(f"{detached}.double().numpy()", "array")
         found |= {name: Source(self.exact_name(name), kind) for name in self.given.exact}
         if self.of.observed and "reward" in self.of.pieces:
             found["reward"] = Source(self.exact_name("reward"), kind)
