@@ -68,7 +68,16 @@ def _over_one(tree: Tree, values: Mapping[str, float]) -> float:
 
 def chance(of: Feedback, seed: int, place: int, rows: int, answers: int) -> dict[str, Floats]:
     """Numbers of chance (rows, answers), as far as the update reads any."""
-    return every_chance({name for line in of.needed for name in symbols(line.tree)}, seed, rows, answers, place)
+    names = {name for line in of.needed for name in symbols(line.tree)}
+    return every_chance(names, seed, rows, answers, place) | of_weights(of, seed, rows, answers, place)
+
+
+def of_weights(of: Feedback, seed: int, rows: int, answers: int, place: int = 0) -> dict[str, Floats]:
+    """A number of chance for each weight that is perturbed, (rows, answers) each."""
+    return {
+        f"noise_{name}": normals(seed, "judge", np.array([place]), rows, layer=i, units=answers)[0]
+        for i, name in enumerate(of.of.tried, 1)
+    }
 
 
 def every_chance(names: Collection[str], seed: int, rows: int, answers: int, place: int = 0) -> dict[str, Floats]:
@@ -188,4 +197,4 @@ def mean_of(tree: Tree, values: Mapping[str, float], o: Floats) -> Floats:
     return np.array([expected(tree, {**values, "o": float(place)}) for place in o])
 
 
-__all__ = ["Expected", "Sampled", "chance", "every_chance", "expected", "mean_of", "settled"]
+__all__ = ["Expected", "Sampled", "chance", "every_chance", "expected", "mean_of", "of_weights", "settled"]
