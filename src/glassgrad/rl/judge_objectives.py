@@ -225,6 +225,6 @@ def largest(z: Floats) -> float:
 
 
 __all__ = [
-    "FALSE_ALARM", "OBJECTIVES", "OF_SEVERAL", "OF_WEIGHTS", "Fit", "Objective", "best_fit", "fitted", "largest", "named",
-    "simplest",
+    "FALSE_ALARM", "OBJECTIVES", "OF_SEVERAL", "OF_WEIGHTS", "Fit", "Objective", "best_fit", "fitted", "largest",
+    "named", "simplest",
 ]  # fmt: skip

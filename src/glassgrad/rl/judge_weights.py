@@ -26,7 +26,7 @@ from glassgrad.method import Method
 from glassgrad.rl.exact import without_stop
 from glassgrad.rl.grouped import Grouped
 from glassgrad.rl.judge_drawing import STENCIL
-from glassgrad.rl.judge_expected import SETTLING, chance, settled
+from glassgrad.rl.judge_expected import SETTLING, chance, of_weights, settled
 from glassgrad.rl.judge_feedback import REWARD, Feedback, feedback
 from glassgrad.rl.judge_outputs import Place, columns, networks
 from glassgrad.rl.judge_several import Several, coupled
@@ -39,6 +39,7 @@ NUMBERS = 1 << 21  # of chance, at most: fewer answers where there are many weig
 BATCHES = 100, 16_384  # at least, at most
 LARGEST = 4096  # a batch is not drawn larger than this
 PIECE = 1 << 15  # answers that are worked out at a time
+FEW = 1000  # answers that tell how far a weight scatters, where that is no formula
 STEP = 0.25  # of difference quotients, in deviations of the noise
 UPDATE, GRADIENT = SETTLING, 1 << 20  # where in the stream of chance the numbers begin
 _JUMPING = {"sign", "round", "where", *(row.name for row in COMPARISONS)}
@@ -110,11 +111,18 @@ class Tried:
 
     @cached_property
     def spread(self) -> Floats:
-        """The deviation of what is tried of each weight (places, weights)."""
-        lines, still = perturbing(self.of), {f"noise_{name}": 0.0 for name in self.weights}
-        trees = [derivative(inlined_freely(lines, self.of.tried[name]), f"noise_{name}") for name in self.weights]
-        rows = [[float(evaluate(tree, {**self._at(place), **still})) for tree in trees] for place in self.places]
-        return np.abs(np.array(rows))
+        """The deviation of what is tried of each weight (places, weights): its slope by the noise; or else drawn."""
+        still: dict[str, Array] = {f"noise_{name}": 0.0 for name in self.weights}
+        trees = {name: inlined_freely(perturbing(self.of), self.of.tried[name]) for name in self.weights}
+        draws = of_weights(self.plain, self.experiment.seed, 1, FEW)
+        found = np.empty((len(self.places), len(self.weights)))
+        for i, place in enumerate(self.places):
+            at = self._at(place)
+            for k, (name, tree) in enumerate(trees.items()):
+                slope = abs(float(evaluate(derivative(tree, f"noise_{name}"), {**at, **still})))
+                tried = evaluate(tree, {**at, **draws})
+                found[i, k] = slope or (float(np.std(tried)) if np.ptp(tried) else 0.0)
+        return found
 
     @cached_property
     def deviations(self) -> Mapping[str, Tree] | None:
@@ -199,7 +207,7 @@ class Tried:
         """By central differences, the same noise on both sides (weights, rows)."""
         at, shape, found = self._at(self.places[i]), (self._count(draws), self.answers), []
         for weight, spread in zip(self.weights, self.spread[i], strict=True):
-            h, total = STEP * spread, np.zeros(shape)
+            h, total = STEP * (spread or 1.0), np.zeros(shape)
             for away, share in STENCIL.items():
                 total += share * self._run(lines, {**at, weight: at[weight] + away * h}, draws)[name]
             found.append(total.mean(axis=1) / h)
