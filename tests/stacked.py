@@ -35,7 +35,7 @@ def first_parameters(seeds: Sequence[int]) -> list[torch.Tensor]:
     found: list[list[torch.Tensor]] = []
     with torch.random.fork_rng(devices=[]):
         for seed in seeds:
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # as torch.manual_seed, which asks other devices first
             hidden, last = nn.Linear(INPUTS, UNITS), nn.Linear(UNITS, 1)
             found.append([each.detach() for each in (hidden.weight, hidden.bias, last.weight, last.bias)])
     return [torch.stack(each) for each in zip(*found, strict=True)]

@@ -12,7 +12,7 @@ from glassgrad.equations import Step
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment, Precision
 from glassgrad.formula import derivative, parse
-from glassgrad.steps import families, quantities
+from glassgrad.steps import _quantities, families
 from glassgrad.tables.experiments import EXPERIMENTS, shipped
 from glassgrad.tables.optimizers import OPTIMIZERS
 from glassgrad.tables.row import Row
@@ -141,16 +141,16 @@ def wrong_row(monkeypatch: pytest.MonkeyPatch, table: dict[str, Row], name: str,
     assert old in table[name].formula
     monkeypatch.setitem(table, name, replace(table[name], formula=table[name].formula.replace(old, new)))
     _method.cache_clear()
-    quantities.cache_clear()
+    _quantities.cache_clear()
 
 
-@pytest.fixture(autouse=True)
-def _fresh_methods() -> Iterator[None]:
+@pytest.fixture
+def fresh_methods() -> Iterator[None]:
     from glassgrad.method import _method
 
     yield
     _method.cache_clear()
-    quantities.cache_clear()
+    _quantities.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -172,6 +172,7 @@ def _fresh_methods() -> Iterator[None]:
         ("optimizers", "rmsprop", "sqrt(v) + eps", "sqrt(v + eps)", {"optimizer": "rmsprop(eps=0.01)"}),
     ],
 )
+@pytest.mark.usefixtures("fresh_methods")
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_wrong_row_is_caught(
     monkeypatch: pytest.MonkeyPatch, table: str, name: str, old: str, new: str, settings: dict[str, Any],
@@ -187,6 +188,7 @@ def test_a_wrong_row_is_caught(
     assert not checked(small("add", samples=30, steps=3, precision=precision, **settings), (1, 2, 3)).passed
 
 
+@pytest.mark.usefixtures("fresh_methods")
 def test_a_wrong_derivative_of_relu_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     real = derivative
 
@@ -194,12 +196,13 @@ def test_a_wrong_derivative_of_relu_is_caught(monkeypatch: pytest.MonkeyPatch) -
         return parse("[z >= -0.1]", ("z",)) if by == "z" else real(tree, by)
 
     monkeypatch.setattr("glassgrad.steps.derivative", wrong)
-    quantities.cache_clear()
+    _quantities.cache_clear()
     result = checked(small("add", samples=50))
     assert not result.passed
     assert result.families["dz1"].largest > result.tolerance
 
 
+@pytest.mark.usefixtures("fresh_methods")
 def test_a_wrong_regulariser_in_the_run_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     from glassgrad.engines.torch import Objective
 

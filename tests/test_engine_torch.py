@@ -699,3 +699,11 @@ def test_numbers_that_an_activation_learns_are_learned_as_nn_prelu_would() -> No
         loss.backward()
         optimizer.step()
         assert record.loss[step] == pytest.approx(loss.item(), rel=1e-9)
+
+
+def test_a_run_that_ends_early_is_the_beginning_of_the_whole_run() -> None:
+    experiment = shipped("add-reinforce").change(steps=12, schedule="lr*(1 - step/steps)")
+    begun, whole = train(experiment, until=5), train(experiment)
+    assert (begun.steps, whole.steps) == (5, 12)
+    for name, values in begun.final.items():
+        assert np.array_equal(values, whole.parameters_at(6)[name])

@@ -20,6 +20,7 @@ from glassgrad.formula.derivative import _derivative_row, derivative
 from glassgrad.formula.evaluate import culprit, evaluate, evaluate_torch
 from glassgrad.formula.functions import AGGREGATES, FUNCTIONS, GROUPED
 from glassgrad.formula.parser import parse
+from glassgrad.formula.scale import _slopes
 from oracles import Points, check
 
 # --- the domains: all the line, with kinks and extremes; and stretches without either
@@ -309,6 +310,7 @@ def fresh_rows() -> Iterator[None]:
     _derivative_row.cache_clear()
     yield
     _derivative_row.cache_clear()
+    _slopes.cache_clear()
 
 
 @pytest.mark.usefixtures("fresh_rows")

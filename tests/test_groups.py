@@ -15,7 +15,7 @@ from glassgrad.engines.compiled import train_many, train_one
 from glassgrad.engines.compiled.plan import plan
 from glassgrad.engines.torch import train
 from glassgrad.equations import Step
-from glassgrad.errors import ExperimentError, FormulaError, GlassgradError
+from glassgrad.errors import ExperimentError, FormulaError
 from glassgrad.experiment import Experiment
 from glassgrad.exports import export
 from glassgrad.formula import evaluate, parse, read_lines
@@ -353,11 +353,6 @@ def test_a_group_is_shown_with_the_numbers_of_its_members() -> None:
     assert equation.value == pytest.approx((reward[4] + reward[6] + reward[7]) / 3)
 
 
-def test_a_script_that_cannot_be_written_is_refused_by_name() -> None:
-    with pytest.raises(GlassgradError, match="passes = 2"):
-        export(REWARDED.change(objective="-stop(reward - old(mean(reward)))*logp", passes=2))
-
-
 # --- the compiled engine
 
 
@@ -371,8 +366,8 @@ def steps_are_right(experiment: Experiment, steps: range) -> Record:
     return record
 
 
-def check_compiled(experiment: Experiment, steps: range = range(1, 41)) -> None:
-    """Step by step, and, while nothing has grown, the whole training."""
+def check_compiled(experiment: Experiment, steps: range = range(1, 41, 3)) -> None:
+    """Steps, each by itself (3 and 4 passes have no divisor: so each pass), and, while nothing has grown, all of it."""
     ours, theirs = steps_are_right(experiment.change(steps=40), steps), train(experiment.change(steps=40))
     room = 1e-9 if experiment.precision == "double" else 1e-3
     for name, values in theirs.parameters.items():
@@ -390,10 +385,12 @@ def test_compiled_steps_are_those_of_torch(group: int, passes: int) -> None:
 @pytest.mark.parametrize("network", [(2, 6, 1), (2, 5, 4, 1), (2, 30, 1), (2, 9, 8, 1)])
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_every_network_and_precision_agrees(name: str, network: tuple[int, ...], precision: str) -> None:
-    for group, passes in ((2, 4), (8, 1), (10, 4), (8, 4)):
+    """Half of the sizes of groups with single precision, the others with double, and the other way round for grpo."""
+    sizes = ((2, 4), (8, 1)), ((10, 4), (8, 4))
+    for group, passes in sizes[(precision == "double") ^ (name == "grpo")]:
         changed = {"network": network, "precision": precision, "group": group, "passes": passes}
         experiment = REWARDED.change(objective=SCRIPTS[name][0], fresh=group != 8, **changed)
-        check_compiled(experiment, range(1, 41, 1 if network[1] < 7 else 9))
+        check_compiled(experiment, range(1, 41, 3 if network[1] < 7 else 9))
 
 
 @pytest.mark.parametrize(

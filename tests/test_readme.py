@@ -9,10 +9,12 @@ import doctest
 import importlib
 import re
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -130,7 +132,7 @@ def missing(quoted: tuple[str, ...], printed: list[str]) -> str | None:
     return None
 
 
-trained: dict[tuple[Experiment, object], Record] = {}
+trained: dict[tuple[object, ...], Record] = {}
 
 
 @pytest.fixture
@@ -138,18 +140,49 @@ def train_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same training is not repeated for the second language."""
     train = engine.train
 
-    def once(experiment: Experiment, *, every: int | None = None, progress: object = None) -> Record:
-        key = (experiment, every)
+    def once(experiment: Experiment, *, progress: object = None, **settings: Any) -> Record:
+        key = (experiment, *settings.items())
         if key not in trained:
             trained.clear()
-            trained[key] = train(experiment, every=every) if every else train(experiment)
+            trained[key] = train(experiment, **settings)
         return trained[key]
 
     monkeypatch.setattr(engine, "train", once)
 
 
+COMPUTING = (
+    ("glassgrad.cli.watch", "watched"),
+    ("glassgrad.cli.judge", "judged"),
+    ("glassgrad.cli.estimators", "estimated"),
+    ("glassgrad.cli.compare", "compared"),
+    ("glassgrad.report.slips", "slips"),
+    ("glassgrad.report.labels_and_reward", "labels_and_reward"),
+)
+"""What knows no language: the same object is then said in both."""
+
+
+@pytest.fixture
+def compute_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What a command computes is not computed again for the second language, unless its files differ."""
+    found: dict[str, object] = {}
+
+    def remembered(compute: Callable[..., object]) -> Callable[..., object]:
+        def once(*names: object, progress: object = None, **settings: object) -> object:
+            saved = [(file.name, file.read_bytes()) for file in sorted(tmp_path.iterdir())]
+            key = repr((names, settings, [file for file in saved if file[0].endswith((".toml", ".csv"))]))
+            if key not in found:
+                found[key] = compute(*names, progress=progress, **settings)
+            return found[key]
+
+        return once
+
+    for module, name in COMPUTING:
+        place = importlib.import_module(module)
+        monkeypatch.setattr(place, name, remembered(getattr(place, name)))
+
+
 @pytest.mark.parametrize(("page", "en", "zh"), pairs(), ids=lambda value: getattr(value, "line", value))
-@pytest.mark.usefixtures("train_once")
+@pytest.mark.usefixtures("train_once", "compute_once")
 def test_every_command_prints_what_is_quoted(
     page: str,
     en: Command,

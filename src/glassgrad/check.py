@@ -8,8 +8,9 @@ its scale; where its terms cancel everywhere, in double precision where it is at
 0.05 % still shows. What was not is listed. It is a check, not a proof.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -97,15 +98,29 @@ class Check:
             shown, theirs, scale = (np.broadcast_to(part, known.shape)[known] for part in (shown, theirs, scale))
             if not np.size(shown):
                 return
-        shown, theirs = as_kept(shown, self.precision), as_kept(theirs, self.precision)
-        gap = differences(shown, theirs, scale, SMALLEST[self.precision])
+        gap = self.compared(entry, shown, theirs, scale)
         worst = float(np.max(gap)) if np.size(gap) else 0.0
+        self.note(entry, label, step, worst)
+
+    def add_each(self, family: str, labels: Sequence[str], step: int, shown: Any, theirs: Any, scale: Any) -> None:
+        """Hold an array of quantities, each with its label, against PyTorch's."""
+        entry = self.families.setdefault(family, _Family())
+        for label, gap in zip(labels, self.compared(entry, shown, theirs, scale).tolist(), strict=True):
+            self.note(entry, label, step, gap)
+
+    def compared(self, entry: _Family, shown: Any, theirs: Any, scale: Any) -> Any:
+        """The differences of some numbers of a family; whether it is seen by them."""
+        shown, theirs = as_kept(shown, self.precision), as_kept(theirs, self.precision)
+        room = np.asarray(scale, float)
+        entry.seen = entry.seen or bool(np.any((np.abs(shown) >= self.least * room) & (room > 0)))
+        return differences(shown, theirs, room, SMALLEST[self.precision])
+
+    def note(self, entry: _Family, label: str, step: int, gap: float) -> None:
+        """Count a quantity and how far it is off."""
         entry.numbers += 1
-        self.differences[step, label] = worst
-        if worst > entry.largest or not entry.worst:
-            entry.largest, entry.worst = worst, f"{label} at step {step}"
-        value, room = np.abs(np.asarray(shown, float)), np.asarray(scale, float)
-        entry.seen = entry.seen or bool(np.any((value >= self.least * room) & (room > 0)))
+        self.differences[step, label] = gap
+        if gap > entry.largest or not entry.worst:
+            entry.largest, entry.worst = gap, f"{label} at step {step}"
 
     def join(self, probe: "Check") -> None:
         """Take over what a probe has seen and how far it was off, without counting its numbers as shown.
@@ -123,7 +138,8 @@ class Check:
 def as_kept(value: Any, precision: Precision) -> Any:
     """A value with what the precision cannot hold as infinite."""
     array = np.asarray(value, dtype=float)
-    return np.where(np.abs(array) > LARGEST[precision], np.copysign(np.inf, array), array)
+    beyond = np.abs(array) > LARGEST[precision]
+    return np.where(beyond, np.copysign(np.inf, array), array) if beyond.any() else array
 
 
 def differences(shown: Any, theirs: Any, scale: Any, smallest: float) -> Any:
@@ -137,8 +153,7 @@ def differences(shown: Any, theirs: Any, scale: Any, smallest: float) -> Any:
     equal = (shown == theirs) | (np.isnan(shown) & np.isnan(theirs))
     with np.errstate(all="ignore"):
         gap = np.abs(shown - theirs) / np.maximum(scale, smallest)
-    gap = np.where(scale == 0, np.inf, np.where(np.isnan(gap), np.inf, gap))
-    return np.where(equal, 0.0, gap)
+    return np.where(equal, 0.0, np.where((scale == 0) | np.isnan(gap), np.inf, gap))
 
 
 def check_results(experiment: Experiment, steps: Iterable[Step]) -> Check:
@@ -173,15 +188,14 @@ def few(experiment: Experiment) -> int:
     return max(experiment.group, 2 if read & {"others", "std"} else 1)
 
 
-def known(line: Line, ours: Mapping[str, Any], theirs: Mapping[str, Any], precision: Precision) -> Any:
+def known(line: Line, finite: Callable[[str], Any]) -> Any:
     """Where a line has a result that can be compared: where all that it reads is finite, here and in PyTorch.
 
     What comes after the first number that is not finite follows from it; what NaN times 0 is, each program decides.
     """
-    read = [side[name] for name in symbols(line.tree) for side in (ours, theirs) if name in side]
     fine: Any = True
-    for value in read:
-        fine = fine & np.isfinite(as_kept(value, precision))
+    for name in symbols(line.tree):
+        fine = fine & finite(name)
     return fine if line.level == "sample" or np.ndim(fine) == 0 else bool(np.all(fine))
 
 
@@ -190,9 +204,15 @@ def check_step(result: Check, evaluated: Evaluated) -> None:
     moment, values = evaluated.moment, evaluated.values
     result.samples = max(result.samples, len(moment.truth))
     theirs, their_update = reference(evaluated.experiment, moment)
+
+    @cache
+    def finite(name: str) -> Any:
+        fine = [np.isfinite(as_kept(side[name], result.precision)) for side in (values, theirs) if name in side]
+        return True if all(map(np.all, fine)) else fine[0] & fine[-1]
+
     for quantity in evaluated.quantities:
         name = quantity.name
-        clear = known(quantity.line, values, theirs, result.precision)
+        clear = known(quantity.line, finite)
         result.add(quantity.family, name, moment.step, values[name], theirs[name], evaluated.scales[name], clear)
     for name in evaluated.of.olds.values():
         result.add(name, name, moment.step, values[name], theirs[name], evaluated.scales[name])
@@ -212,12 +232,5 @@ def check_update(result: Check, evaluated: Evaluated, their_update: Mapping[str,
         if line.level == "step":
             result.add(line.name, line.name, moment.step, shown, other, scale)
             continue
-        for i, parameter in enumerate(parameters):
-            result.add(
-                line.name,
-                update_name(line.name, parameter),
-                moment.step,
-                np.ravel(shown)[i],
-                np.ravel(other)[i],
-                np.ravel(scale)[i],
-            )
+        labels = [update_name(line.name, parameter) for parameter in parameters]
+        result.add_each(line.name, labels, moment.step, np.ravel(shown), np.ravel(other), np.ravel(scale))

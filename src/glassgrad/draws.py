@@ -33,7 +33,7 @@ def numpy_stream(seed: int) -> np.random.RandomState:
 def philox(counter: tuple[NDArray[np.uint64], ...], key: tuple[int, int]) -> tuple[NDArray[np.uint64], ...]:
     """Ten rounds of Philox4x32: four words of 32 bits for each counter.
 
-    counter: four arrays of one shape, words in the lower half. key: two words.
+    counter: four arrays that broadcast, words in the lower half; they grow to one shape as they mix. key: two words.
 
     Example:
         >>> zero = np.zeros((), np.uint64)
@@ -46,7 +46,7 @@ def philox(counter: tuple[NDArray[np.uint64], ...], key: tuple[int, int]) -> tup
     k0, k1 = np.uint64(key[0]), np.uint64(key[1])
     for _ in range(10):
         product0, product1 = _MULTIPLIERS[0] * c0, _MULTIPLIERS[1] * c2
-        c0, c2 = (product1 >> _HALF) ^ c1 ^ k0, (product0 >> _HALF) ^ c3 ^ k1
+        c0, c2 = (product1 >> _HALF) ^ (c1 ^ k0), (product0 >> _HALF) ^ (c3 ^ k1)
         c1, c3 = product1 & _LOW, product0 & _LOW
         k0, k1 = (k0 + _WEYL[0]) & _LOW, (k1 + _WEYL[1]) & _LOW
     return c0, c1, c2, c3
@@ -63,11 +63,10 @@ def _words(
 ) -> tuple[NDArray[np.uint64], ...]:
     """Words for every (step, sample, unit): arrays of that shape."""
     key = philox_key(seed, purpose)
-    step, sample, unit = np.meshgrid(
-        np.asarray(steps, np.uint64), np.arange(samples, dtype=np.uint64), np.arange(units, dtype=np.uint64),
-        indexing="ij",
-    )  # fmt: skip
-    return philox((step, sample, np.full_like(step, layer), unit), (int(key[0]), int(key[1])))
+    step, sample, unit = np.ix_(
+        np.asarray(steps, np.uint64), np.arange(samples, dtype=np.uint64), np.arange(units, dtype=np.uint64)
+    )
+    return philox((step, sample, np.full((1, 1, 1), layer, np.uint64), unit), key)
 
 
 def uniforms(

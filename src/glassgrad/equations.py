@@ -164,9 +164,14 @@ class Evaluated:
 def _folded(tree: Tree, settings: Mapping[str, Any]) -> Tree:
     """Parts that read nothing but settings, as numbers: 1 - beta1 is computed in doubles everywhere."""
 
+    def set_alone(part: Tree) -> bool:
+        if isinstance(part, Apply):
+            return all(map(set_alone, part.arguments))
+        return isinstance(part, Number) or part.name in settings
+
     def change(part: Tree) -> Tree | None:
         comparison = isinstance(part, Apply) and part.function in COMPARING  # a condition is no number
-        if comparison or isinstance(part, Number) or not set(symbols(part)) <= set(settings):
+        if comparison or isinstance(part, Number) or not set_alone(part):
             return None
         return Number(float(evaluate(part, settings)))
 

@@ -259,18 +259,12 @@ def _at_step(
 
 
 def _trained(experiment: Experiment, of: Method, after: int, progress: Progress | None) -> "Record":
-    """The run as far as one more update, for its own gradient; a schedule that reads where it ends is kept."""
+    """The run so far, and one more update for its own gradient; where no schedule reads its end, beyond its end too."""
     from glassgrad.engines.torch import train
-
-    def enough(step: int, steps: int) -> None:
-        if progress is not None:
-            progress(step, steps)
-        if step > after:
-            raise KeyboardInterrupt  # the record as far as it has come
 
     ends = any("steps" in symbols(line.tree) for line in of.optimizer_program.lines)
     steps = experiment.steps if ends else min(after + 1, MAX_STEPS)
-    return train(experiment.change(steps=steps), every=max(1, after), progress=enough)
+    return train(experiment.change(steps=steps), every=max(1, after), progress=progress, until=after + 1)
 
 
 def _taken(gradient: Floats, exact: Floats, answers: int) -> Taken | None:

@@ -185,11 +185,11 @@ def method(experiment: Experiment) -> Method:
         >>> [str(line) for line in method(shipped("add")).backward]
         ['do = 2*(o - t)']
     """
-    return _method(_of_any_seed(experiment), experiment.data and _changed(experiment.data))
+    return _method(of_any_seed(experiment), experiment.data and _changed(experiment.data))
 
 
 @lru_cache(maxsize=1024)
-def _of_any_seed(experiment: Experiment) -> Experiment:
+def of_any_seed(experiment: Experiment) -> Experiment:
     """The same for every seed: formulas do not depend on it, and are not read again for each of many runs."""
     return experiment.change(seed=0)
 

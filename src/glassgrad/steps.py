@@ -14,7 +14,7 @@ from glassgrad.formula.derivative import derivative
 from glassgrad.formula.lines import Level, Line, reads
 from glassgrad.formula.simplify import ONE, ZERO, add, multiply
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, chain, substitute
-from glassgrad.method import Method, method
+from glassgrad.method import Method, method, of_any_seed
 from glassgrad.network import gradient_name
 
 Section = Literal["forward", "objective", "backward", "gradient", "update"]
@@ -36,7 +36,6 @@ class Quantity:
         return self.line.name
 
 
-@lru_cache(maxsize=32)
 def quantities(experiment: Experiment) -> tuple[Quantity, ...]:
     """Every number of a step except the optimizer's, in the order in which they are computed.
 
@@ -45,6 +44,11 @@ def quantities(experiment: Experiment) -> tuple[Quantity, ...]:
         >>> [str(q.line) for q in quantities(shipped("add-linear"))][:4]
         ['z1 = W1_1_x1*x1 + W1_1_x2*x2 + b1_1', 'objective = (z1 - t)**2', 'L = mean(objective)', 'dz1 = 2*(z1 - t)']
     """
+    return _quantities(of_any_seed(experiment))
+
+
+@lru_cache(maxsize=32)
+def _quantities(experiment: Experiment) -> tuple[Quantity, ...]:
     of = method(experiment)
     dropout, clip = experiment.dropout > 0, experiment.clip
     found = (
@@ -102,7 +106,7 @@ def weighted_sum(of: Method, layer: int, unit: int) -> Tree:
 def perturbing(of: Method) -> tuple[Line, ...]:
     """The lines for what is tried in place of the weights."""
     lines = of.program.lines
-    wanted = set().union(*(reads(lines, name) for name in of.tried.values()))
+    wanted = reads(lines, *of.tried.values())
     return tuple(line for line in lines if line.name in wanted)
 
 
@@ -167,7 +171,7 @@ def collecting(of: Method) -> tuple[Line, ...]:
 def collecting_output(of: Method) -> tuple[Line, ...]:
     """The lines of that from the output on."""
     output: dict[str, Tree] = {name: Symbol(shown) for name, shown in of.output_names.items()}
-    wanted = set().union(*(reads(of.collected, name) for name in of.olds.values()))
+    wanted = reads(of.collected, *of.olds.values())
     lines = (line for line in of.collected if line.name in wanted)
     return tuple(Line(line.name, substitute(line.tree, output), line.level) for line in lines)
 
@@ -192,7 +196,7 @@ def _output_backward(of: Method) -> Iterator[Quantity]:
     """From the objective to the last sums."""
     net, outputs, backward = of.network, of.output_names, of.later(of.backward)
     ends = {f"d{name}" for name in of.tried or outputs}
-    wanted = set().union(*(reads(backward, name) for name in ends)) if backward else set()
+    wanted = reads(backward, *ends) if backward else set()
     if of.tried:
         wanted -= ends
     called = {**outputs, **{f"d{name}": f"d{shown}" for name, shown in outputs.items()}}

@@ -119,7 +119,7 @@ class _Replay:
         lines: dict[str, Any] = {}
         states = dict(self.moment.lines)
         ends = self.of.tried or self.of.outputs
-        back = set().union(*(reads(self.of.backward, f"d{name}") for name in ends))
+        back = reads(self.of.backward, *(f"d{name}" for name in ends))
         differentiated = {name.removeprefix("d") for name in back} if self.of.backward else set()
         self.objective.run(o, self.batch, self.moment.step, states, lines, differentiated)
         found = self.sums(seen) | {"L": self.moment.loss}

@@ -7,7 +7,8 @@ from glassgrad.formula.adjoint import through
 from glassgrad.formula.derivative import derivative
 from glassgrad.formula.functions import BELOW
 from glassgrad.formula.latex import latex, latex_name
-from glassgrad.formula.lines import INDEX, Line
+from glassgrad.formula.lines import Line
+from glassgrad.formula.outputs import INDEX
 from glassgrad.formula.simplify import ONE, ZERO, add, multiply
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, negative, substitute, symbols
 from glassgrad.method import Method

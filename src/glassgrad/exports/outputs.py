@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from glassgrad.formula.evaluate import is_aggregate
 from glassgrad.formula.functions import AGGREGATES, BELOW
-from glassgrad.formula.lines import INDEX, Level, Line, named_parts
+from glassgrad.formula.lines import Level, Line, named_parts
+from glassgrad.formula.outputs import INDEX
 from glassgrad.formula.simplify import ZERO
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, chain, negative, parts, symbols
 from glassgrad.method import Method

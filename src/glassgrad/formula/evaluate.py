@@ -38,14 +38,12 @@ def evaluate(tree: Tree, values: Values, backend: NumPy = NUMPY) -> Array:
 
 def value_numpy(tree: Tree, values: Values, backend: NumPy = NUMPY) -> Array:
     """The same, with NumPy's warnings as they are set."""
-    match tree:
-        case Number(value):
-            return np.float64(value)
-        case Symbol(name):
-            return np.asarray(values[name] if name in values else CONSTANTS[name], dtype=np.float64)[()]
-        case Apply(name, arguments):
-            inner = (value_numpy(part, values, backend) for part in arguments)
-            return row_value(name, len(arguments))(backend, *inner)
+    if isinstance(tree, Apply):
+        inner = [value_numpy(part, values, backend) for part in tree.arguments]
+        return row_value(tree.function, len(inner))(backend, *inner)
+    if isinstance(tree, Number):
+        return np.float64(tree.value)
+    return np.asarray(values[tree.name] if tree.name in values else CONSTANTS[tree.name], dtype=np.float64)[()]
 
 
 def row_value(name: str, count: int) -> Any:
@@ -69,22 +67,24 @@ class _Torch:
         self.tensor = backend.torch.Tensor
 
     def value(self, tree: Tree, values: Values) -> Array:
-        match tree:
-            case Number(value):
-                return value
-            case Symbol(name):
-                return values[name] if name in values else CONSTANTS[name]
-            case Apply("where", (condition, then, otherwise)):
-                return self.chosen(self.value(condition, values), then, otherwise, values)
-            case Apply("max" | "min" as name, (a, b)):
-                return self.chosen(self.first_wins(name, self.value(a, values), self.value(b, values)), a, b, values)
-            case Apply(name, arguments):
-                inner = [self.value(argument, values) for argument in arguments]
-                if any(isinstance(value, self.tensor) for value in inner):
-                    return row_value(name, len(arguments))(self.backend, *inner)
-                with np.errstate(all="ignore"):
-                    result = row_value(name, len(arguments))(NUMPY, *(np.float64(value) for value in inner))
-                return bool(result) if isinstance(result, np.bool_) else float(result)
+        if isinstance(tree, Number):
+            return tree.value
+        if isinstance(tree, Symbol):
+            return values[tree.name] if tree.name in values else CONSTANTS[tree.name]
+        name, arguments = tree.function, tree.arguments
+        if name == "where":
+            condition, then, otherwise = arguments
+            return self.chosen(self.value(condition, values), then, otherwise, values)
+        if name in ("max", "min") and len(arguments) == 2:
+            a, b = arguments
+            return self.chosen(self.first_wins(name, self.value(a, values), self.value(b, values)), a, b, values)
+        inner = [self.value(argument, values) for argument in arguments]
+        for value in inner:
+            if isinstance(value, self.tensor):
+                return row_value(name, len(inner))(self.backend, *inner)
+        with np.errstate(all="ignore"):
+            result = row_value(name, len(inner))(NUMPY, *(np.float64(value) for value in inner))
+        return bool(result) if isinstance(result, np.bool_) else float(result)
 
     def first_wins(self, name: str, a: Array, b: Array) -> Array:
         """Where max (min) takes its first argument: at ties too, and where that is NaN."""

@@ -381,15 +381,15 @@ def named_parts(lines: tuple[Line, ...], function: str, taken: Iterable[str]) ->
     return found
 
 
-def reads(lines: tuple[Line, ...], name: str) -> set[str]:
-    """All names that a name depends on, through any number of lines.
+def reads(lines: tuple[Line, ...], *names: str) -> set[str]:
+    """All names that some names depend on, through any number of lines.
 
     Example:
         >>> program = read_lines("b = 2*a; c = b + 1", {"a": "step"}, "c")
         >>> sorted(reads(program.lines, "c"))
         ['a', 'b', 'c']
     """
-    wanted = {name}
+    wanted = set(names)
     for line in reversed(lines):
         if line.name in wanted:
             wanted |= set(symbols(line.tree))

@@ -9,6 +9,7 @@ The last one sees what a derivative does not: kinks, jumps, and squares of what 
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -51,7 +52,9 @@ class Scaled:
                     scales[1] = np.float64(0)  # a number in the exponent is exact
                 aggregate = is_aggregate(tree)
                 scale = self.aggregate(name, value, scales[0]) if aggregate else self.scale(name, value, values, scales)
-                return value, np.where(np.isnan(scale) & np.isfinite(value), np.inf, scale)[()]  # inf: not known
+                if np.isnan(scale).any():
+                    scale = np.where(np.isnan(scale) & np.isfinite(value), np.inf, scale)[()]  # inf: not known
+                return value, scale
 
     def scale(self, name: str, value: Array, values: list[Array], scales: list[Array]) -> Array:
         match name:
@@ -102,11 +105,17 @@ class Scaled:
 
 def _first_order(name: str, values: list[Array], scales: list[Array]) -> Array:
     """Σ |∂f/∂a| * scale(a): how far rounding in the arguments moves the value."""
-    names = tuple(Symbol(letter) for letter in "ab"[: len(values)])
-    at = {symbol.name: value for symbol, value in zip(names, values, strict=True)}
-    slopes = [np.abs(value_numpy(local_derivative(name, i, names), at)) for i in range(len(names))]
+    at = dict(zip("ab", values, strict=False))
+    slopes = [np.abs(value_numpy(tree, at)) for tree in _slopes(name, len(values))]
     terms = [np.where(scale > 0, slope * scale, 0.0) for slope, scale in zip(slopes, scales, strict=True)]
     return NUMPY.total(tuple(np.nan_to_num(term, posinf=np.inf) for term in terms))
+
+
+@lru_cache
+def _slopes(name: str, count: int) -> tuple[Tree, ...]:
+    """The derivatives of a function in each of its arguments, a and b."""
+    names = tuple(Symbol(letter) for letter in "ab"[:count])
+    return tuple(local_derivative(name, i, names) for i in range(count))
 
 
 def _exact(condition: Apply, values: Mapping[str, Array]) -> bool:

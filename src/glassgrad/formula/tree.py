@@ -65,9 +65,12 @@ def parts(tree: Tree) -> "tuple[Tree, ...]":
 
 def walk(tree: Tree) -> Iterator[Tree]:
     """Every part of a tree, the tree itself first."""
-    yield tree
-    for part in parts(tree):
-        yield from walk(part)
+    left = [tree]
+    while left:
+        part = left.pop()
+        yield part
+        if isinstance(part, Apply):
+            left += reversed(part.arguments)
 
 
 def symbols(tree: Tree) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def _lines(of: Method) -> tuple[Line, ...]:
 def _wanted(of: Method) -> set[str]:
     """The lines that lead to the objective, to the reward, or to a state of the next step."""
     results = ("objective", "reward", *(of.program.latest[state] for state in of.program.states))
-    return set().union(*(reads(_lines(of), name) for name in results))
+    return reads(_lines(of), *results)
 
 
 def _line_drafts(of: Method, taken: set[str]) -> list[Draft]:

@@ -116,6 +116,22 @@ def _functions() -> Iterator[Item]:
     yield Item(f"{BELOW}(a)", "", text("list.below"))
 
 
+def _estimators() -> Iterator[Item]:
+    from glassgrad.rl.estimators import ESTIMATORS  # with Gymnasium, which takes its time
+
+    for row in ESTIMATORS:
+        yield Item(row.name, row.objective, row.reading, row.source)
+
+
+def _environments() -> Iterator[Item]:
+    from glassgrad.rl.environments.ids import ROWS
+
+    for row in ROWS:
+        answers = text("list.whole_answers" if row.discrete else "list.any_answers")
+        reading = text("list.environment", task=row.task, answers=answers)
+        yield Item(row.id, REWARDS[row.reward].formula, reading)
+
+
 def _call(name: str, arity: int) -> str:
     """How a function is written: `log(a)`, `a**b`, `[a < b]`."""
     if name in SPELLINGS:
@@ -139,6 +155,8 @@ KINDS: dict[str, Callable[[], Iterator[Item]]] = {
     "initialisations": _initialisations,
     "functions": _functions,
     "slips": _slips,
+    "estimators": _estimators,
+    "environments": _environments,
 }
 
 

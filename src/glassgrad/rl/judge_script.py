@@ -237,7 +237,10 @@ def _rows(parts: list[Any], rows: int) -> Floats | None:
 
 
 def _seeded(torch: Any, seed: int) -> None:
-    torch.manual_seed(seed)
+    if torch.accelerator.is_available():
+        torch.manual_seed(seed)
+    else:  # without devices that are asked first, each with a list of who asks: a hundred times quicker
+        torch.default_generator.manual_seed(seed)
     np.random.seed(seed)  # noqa: NPY002
     random.seed(seed)
 

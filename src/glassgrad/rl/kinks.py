@@ -7,6 +7,7 @@ between its own kinks and turning points u is monotone, so that a change of sign
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -131,7 +132,7 @@ class _Search:
 
     def turning(self, u: Tree) -> Floats:
         """The roots of u's derivative."""
-        slope = derivative(u, "a")
+        slope = _slope(u)
         if "a" not in symbols(slope):
             return np.empty(0)
         left, right = self.changes(slope, self.edges())
@@ -174,7 +175,13 @@ class _Search:
             self.steep.append(points)
 
     def value(self, tree: Tree, points: Floats) -> Floats:
-        return np.array(np.broadcast_to(evaluate(tree, self.at(points)), points.shape), dtype=np.float64)
+        found = np.asarray(evaluate(tree, self.at(points)), dtype=np.float64)
+        return found if found.shape == points.shape else np.broadcast_to(found, points.shape)
+
+
+@lru_cache(maxsize=256)
+def _slope(u: Tree) -> Tree:
+    return derivative(u, "a")
 
 
 def _difference(u: Tree, v: Tree) -> Tree:

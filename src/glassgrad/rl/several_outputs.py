@@ -15,7 +15,8 @@ from glassgrad.errors import ExperimentError
 from glassgrad.formula.derivative import derivative
 from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.functions import Array
-from glassgrad.formula.lines import INDEX, Level, Line, read_lines, split_lines
+from glassgrad.formula.lines import Level, Line, read_lines, split_lines
+from glassgrad.formula.outputs import INDEX, several_outputs
 from glassgrad.formula.simplify import ONE
 from glassgrad.formula.tree import Number, Symbol, Tree, substitute, symbols
 from glassgrad.method import Method
@@ -43,7 +44,7 @@ class Answering:
             return (*before, *gaussian_lines())
         names = (*(f"o{k + 1}" for k in range(outputs)), "uniform")
         given: dict[str, Level] = {**dict.fromkeys(names, "sample"), "o": "output", INDEX: "output", "first": "step"}
-        lines = read_lines(POLICIES["categorical"].formula, given, "a", outputs).lines
+        lines = read_lines(POLICIES["categorical"].formula, given, "a", several_outputs(outputs)).lines
         known: dict[str, Tree] = {"first": Number(self.first)}
         return tuple(Line(line.name, substitute(line.tree, known), line.level) for line in lines)
 

@@ -79,7 +79,7 @@ def plan(experiment: Experiment, distinct: bool | None = None) -> Plan:
         raise unsupported("distinct")
     by_count = same and distinct is not False and len(drawn.truth) <= drawn.samples
     try:
-        made = kernel(experiment.change(seed=0), by_count)
+        made = kernel(experiment.change(name="", seed=0, steps=1), by_count)  # no code depends on these
     except Unsupported as reason:
         raise unsupported(reason.what) from None
     body = made.body

@@ -33,11 +33,13 @@ from glassgrad.record import Record, masks, perturbation
 Progress = Callable[[int, int], None]
 
 
-def train(experiment: Experiment, *, every: int = 100, progress: Progress | None = None) -> Record:
+def train(
+    experiment: Experiment, *, every: int = 100, progress: Progress | None = None, until: int | None = None
+) -> Record:
     """Run an experiment and record everything.
 
     every: for a record too large for the memory, keep steps 1, 1 + every, 1 + 2*every, … .
-    progress: called now and then with (step, steps).
+    progress: called now and then with (step, steps). until: the last step that is wanted; by default all are.
     A run that diverges, or is stopped with Ctrl-C, gives its record so far; the status says so.
 
     Example:
@@ -46,7 +48,7 @@ def train(experiment: Experiment, *, every: int = 100, progress: Progress | None
         'finished'
     """
     with alone(experiment.precision):
-        return _Run(experiment, every).run(progress)
+        return _Run(experiment, every).run(progress, min(until or experiment.steps, experiment.steps))
 
 
 class _Run:
@@ -90,18 +92,18 @@ class _Run:
             weight_noise=perturbation(experiment, self.of, step, n),
         )
 
-    def run(self, progress: Progress | None) -> Record:
+    def run(self, progress: Progress | None, until: int) -> Record:
         began = told = time.perf_counter()
         status, done = "finished", 0
         try:
-            for step in range(1, self.experiment.steps + 1):
+            for step in range(1, until + 1):
                 fine = self.advance(step)
                 done = step
                 if not fine:
                     break
                 if progress is not None and time.perf_counter() - told > 0.1:
                     told = time.perf_counter()
-                    progress(step, self.experiment.steps)
+                    progress(step, until)
         except KeyboardInterrupt:
             self.recorder.back_to(done + 1)  # the step that was under way is not counted
             status = f"stopped at step {done}"

@@ -13,7 +13,8 @@ from glassgrad.exports.script.net import write_first_weights, write_net
 from glassgrad.exports.script.optimizer import write_optimizer, write_own_optimizer
 from glassgrad.exports.script.page import Page
 from glassgrad.exports.script.steps import Step, Steps
-from glassgrad.formula.lines import INDEX, Line, reads
+from glassgrad.formula.lines import Line, reads
+from glassgrad.formula.outputs import INDEX
 from glassgrad.formula.simplify import add, multiply
 from glassgrad.formula.tree import Apply, Number, Symbol, Tree, substitute, symbols
 from glassgrad.locale import Language, language, say, set_language

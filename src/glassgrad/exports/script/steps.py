@@ -11,7 +11,8 @@ from glassgrad.experiment import Experiment
 from glassgrad.exports.script.data import Given
 from glassgrad.exports.script.expression import Kind, Printer, Source
 from glassgrad.exports.script.words import RESERVED
-from glassgrad.formula.lines import INDEX, Line, reads
+from glassgrad.formula.lines import Line, reads
+from glassgrad.formula.outputs import INDEX
 from glassgrad.formula.tree import Apply, Symbol, Tree, symbols, walk
 from glassgrad.method import Method
 
