@@ -54,15 +54,15 @@ class Feedback:
     values: Mapping[str, float]
 
     @property
-    def ends(self) -> tuple[str, ...]:
+    def updated(self) -> tuple[str, ...]:
         """What is moved: the outputs; or the weights, where these are perturbed."""
-        return ends(self.of)
+        return updated(self.of)
 
     @property
     def arriving(self) -> dict[str, str]:
         """For each output (or weight) at which something arrives, the line that says what: do of o."""
         there = {line.name for line in self.back}
-        return {name: f"d{name}" for name in self.ends if f"d{name}" in there}
+        return {name: f"d{name}" for name in self.updated if f"d{name}" in there}
 
     @property
     def every(self) -> tuple[Line, ...]:
@@ -118,7 +118,7 @@ class Feedback:
         shape = self.shape(o, draws)
         known: Known = self.run(o, draws, more) if self.moved else {}
         found = {name: -np.asarray(known[line], np.float64) for name, line in self.arriving.items()}
-        rows = [np.array(np.broadcast_to(found.get(name, 0.0), shape)) for name in self.ends]
+        rows = [np.array(np.broadcast_to(found.get(name, 0.0), shape)) for name in self.updated]
         return np.stack(rows) if isinstance(o, Mapping) else rows[0]
 
     @staticmethod
@@ -155,10 +155,10 @@ def feedback(
     values = {name: float(value) for name, value in {**settings, **of.numbers}.items()}
     values |= {name: float(x) for name, x in zip(of.task.names, question, strict=True)}
     values |= {"t": float(of.task.true(question[None])[0]) + moved, "step": 1.0}
-    return Feedback(of, lines, adjoints(lines, "objective", dict.fromkeys(ends(of), "sample")), values)
+    return Feedback(of, lines, adjoints(lines, "objective", dict.fromkeys(updated(of), "sample")), values)
 
 
-def ends(of: Method) -> tuple[str, ...]:
+def updated(of: Method) -> tuple[str, ...]:
     """What the updates of a method move: its outputs; or its weights, where these are perturbed."""
     return tuple(of.tried) or of.outputs
 
@@ -201,8 +201,8 @@ def weights(of: Feedback, known: Mapping[str, Array]) -> dict[str, Array]:
 def steps_back(of: Feedback) -> tuple[Tree, ...]:
     """dreward/do: what the derivative of the reward's formula sees of each output (or weight) that it reaches."""
     lines = of.lines[: 1 + next(i for i, line in enumerate(of.lines) if line.name == REWARD)]
-    back = adjoints(lines, REWARD, dict.fromkeys(of.ends, "sample"))
-    reached = {line.name for line in back} & {f"d{name}" for name in of.ends}
+    back = adjoints(lines, REWARD, dict.fromkeys(of.updated, "sample"))
+    reached = {line.name for line in back} & {f"d{name}" for name in of.updated}
     return tuple(inlined((*lines, *back), name) for name in sorted(reached))
 
 
@@ -214,6 +214,6 @@ def reads_log_of_output(of: Feedback) -> bool:
 
 
 __all__ = [
-    "CHANCE", "REWARD", "Exchanged", "Feedback", "Outputs", "by_name", "ends", "feedback", "reads_log_of_output",
-    "steps_back", "weights",
+    "CHANCE", "REWARD", "Exchanged", "Feedback", "Outputs", "by_name", "feedback", "reads_log_of_output",
+    "steps_back", "updated", "weights",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.draws import Floats
-from glassgrad.ends import ends as last
+from glassgrad.ends import ends
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.formula.adjoint import adjoints
@@ -17,7 +17,7 @@ from glassgrad.initial import initial_parameters
 from glassgrad.insight import forward
 from glassgrad.method import Method
 from glassgrad.network import Network
-from glassgrad.rl.judge_feedback import ends
+from glassgrad.rl.judge_feedback import updated
 
 SEEDS = 4  # networks whose outputs are looked at, before training and after it
 
@@ -66,10 +66,10 @@ def networks(experiment: Experiment, of: Method, trained: bool) -> Iterator[tupl
     """Some networks as they start and, if they are trained, as they end: seed, whether trained, parameters."""
     seeds = [(experiment.seed + i) % 2**32 for i in range(SEEDS)]
     first = [initial_parameters(experiment.init, of.network, seed) for seed in seeds]
-    trained_ones = _ends(experiment, seeds) if trained else []
+    last = _ends(experiment, seeds) if trained else []
     for seed, one in zip(seeds, first, strict=True):
         yield seed, False, {name: value.numpy() for name, value in one.items()}
-    for i, end in enumerate(trained_ones):
+    for i, end in enumerate(last):
         if end is not None:
             yield seeds[i], True, end
 
@@ -77,14 +77,14 @@ def networks(experiment: Experiment, of: Method, trained: bool) -> Iterator[tupl
 def _ends(experiment: Experiment, seeds: list[int]) -> list[Mapping[str, Any] | None]:
     """The last parameters of each run; none where the engine that trains many cannot run it."""
     try:
-        return list(last(experiment, seeds))
+        return list(ends(experiment, seeds))
     except ExperimentError:
         return []
 
 
 def columns(some: tuple[Place, ...], of: Method) -> dict[str, Floats]:
     """Each output (or each weight that is perturbed), and the step, at some places."""
-    found = {name: np.array([place.outputs[name] for place in some]) for name in ends(of)}
+    found = {name: np.array([place.outputs[name] for place in some]) for name in updated(of)}
     return found | {"step": np.array([float(place.step) for place in some])}
 
 

@@ -51,7 +51,7 @@ class Tried:
     def __init__(self, experiment: Experiment, of: Method, inputs: Floats, trained: bool) -> None:
         self.experiment, self.of, self.inputs = experiment, of, inputs
         self.plain = feedback(of, inputs)
-        self.weights = self.plain.ends
+        self.weights = self.plain.updated
         self.answers = min(read_together(experiment, of.in_groups), LARGEST)
         answers = min(ANSWERS, NUMBERS // len(self.weights))
         self.rows = max(BATCHES[0], min(BATCHES[1], answers // self.answers))
