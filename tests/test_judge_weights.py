@@ -206,6 +206,25 @@ def test_what_steadies_the_mean_leaves_it(monkeypatch: pytest.MonkeyPatch) -> No
     assert np.all(plain.error > 2 * steady.error)
 
 
+def test_update_and_gradient_have_noise_of_their_own() -> None:
+    experiment = shipped("add-evolution").change(**SMALL)
+    tried = Tried(experiment, method(experiment), np.array([5.0, 3.0]), trained=False)
+    one, other = (
+        next(tried._pieces(tried.plain, begin))[1] for begin in (judge_weights.UPDATE, judge_weights.GRADIENT)
+    )
+    assert not any(np.any(one[name] == other[name]) for name in one)
+    assert judge_weights.UPDATE + judge_weights.BATCHES[1] < judge_weights.GRADIENT
+
+
+def test_a_mixture_is_named() -> None:
+    found = judged(objective="-stop(reward - others(reward))*logp + 0.1*stop((a - t)**2 - others((a - t)**2))*logp")
+    assert found.sources == ("labels", "observed")
+    fit = found.objectives[0]
+    for factor, error, planted in zip(fit.factors, fit.errors, (1.0, 0.1), strict=True):
+        assert abs(factor - planted) < 4 * error < 0.3 * planted
+    assert "the expected reward of perturbed weights plus 0." in told(found)
+
+
 def test_the_sizes_of_fits_do_not_hide_a_difference() -> None:
     found = judged()
     assert found.several is not None

@@ -180,7 +180,7 @@ def best_fit(
 ) -> Fit | None:
     """Least squares with the weights of relative differences: what is small counts as much as what is large.
 
-    size (places): or with these weights.
+    size (places): or in these units; the residual is then a multiple of them.
     """
     mean, means = update.mean(axis=0), slopes.mean(axis=1)
     size = np.abs(mean) + np.median(np.abs(mean)) if size is None else size
