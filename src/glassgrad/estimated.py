@@ -238,6 +238,8 @@ def _at_step(
     if not _whole(after, 0, experiment.steps):
         raise ExperimentError("experiment.range", setting="step", low=0, high=experiment.steps, came=after)
     of = method(experiment)
+    if of.tried and sigma is None:
+        raise ExperimentError("estimators.perturbed", policy=of.pieces["policy"].name[:40], name=experiment.name)
     check(of, sigma)  # what cannot be estimated is refused before anything is trained
     record = _trained(experiment, of, after, progress)
     if record.steps < after:

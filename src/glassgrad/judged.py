@@ -21,6 +21,7 @@ from glassgrad.rl.judge_experiment import FEWER, asked, look, question, view
 from glassgrad.rl.judge_forecast import Forecast, forecast, measured
 from glassgrad.rl.judge_objectives import Fit, named
 from glassgrad.rl.judge_outside import REPETITIONS, Look
+from glassgrad.rl.judge_perturbed import Perturbed
 from glassgrad.rl.judge_profile import NOWHERE, Profile
 from glassgrad.rl.judge_script import LossFunction, Reward, Script, outputs_of, untouched
 from glassgrad.rl.judge_several import Several
@@ -48,7 +49,8 @@ class Judgement:
     basins and failures, predicted and measured; None of a user's own script. unmeasured: why nothing was trained.
 
     Of several outputs, several has them all, and critics what those follow that the answer does not read. Profile,
-    points and basins are then those of the first output, the others held; empty where no output moves alone.
+    points and basins are then those of the first output, the others held; empty where no output moves alone. Where the
+    policy perturbs the weights, several has the weights in place of outputs.
 
     Example:
         >>> import glassgrad as gg
@@ -209,7 +211,9 @@ def _judged(experiment: Experiment, runs: int | None, progress: Progress | None)
     count = _runs(runs, experiment, of, questions[0])
     beside = Beside(experiment, of, questions[0], count > 0) if of.network.outputs > 1 else None
     one = of if beside is None else beside.one
-    if one is not None:
+    if of.tried:
+        found = _together(experiment, of, questions[0], Perturbed(experiment, of, questions[0], count > 0))
+    elif one is not None:
         found = _along(experiment, of, one, questions, beside)
     else:
         assert beside is not None
@@ -259,8 +263,8 @@ def _along(
     )
 
 
-def _together(experiment: Experiment, of: Method, inputs: Floats, beside: Beside) -> Judgement:
-    """The verdict on outputs that decide the answer together, so that none can be moved alone."""
+def _together(experiment: Experiment, of: Method, inputs: Floats, beside: Beside | Perturbed) -> Judgement:
+    """The verdict on outputs that decide the answer together, or on weights, so that none can be moved alone."""
     names = beside.seen.named()
     return Judgement(
         name=experiment.name,

@@ -51,8 +51,9 @@ def fragment(found: Judgement) -> str:
 def _piece(found: Judgement, i: int) -> str:
     piece = found.evidence[i]
     table = nine(found) if piece.letter == "d" else []
+    asks = f"{escape(question(found, piece))} <strong>{escape(answer(piece))}</strong>"
     return (
-        f"<p><strong>({piece.letter})</strong> {escape(question(piece))} <strong>{escape(answer(piece))}</strong><br>"
+        f"<p><strong>({piece.letter})</strong> {asks}<br>"
         f"{escape(sentence(found, piece))}</p>{_table(table[0], table[1:]) if table else ''}"
     )
 

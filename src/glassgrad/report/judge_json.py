@@ -56,6 +56,7 @@ def _several(seen: Several) -> dict[str, Any]:
     return {
         "names": list(seen.outputs),
         "policy": list(seen.policy),
+        "perturbed": seen.perturbed,
         "places": [
             {
                 "seed": place.seed,

@@ -8,6 +8,7 @@ from glassgrad.formula.text import number_text, show
 from glassgrad.judged import Judgement
 from glassgrad.locale import language, say
 from glassgrad.method import method
+from glassgrad.report import judge_weights as weights
 from glassgrad.report.feedback import arriving
 from glassgrad.rl.judge_critic import Critic
 from glassgrad.rl.judge_several import Several
@@ -34,6 +35,9 @@ def listed(outputs: Sequence[str]) -> str:
 
 def formulas(found: Judgement) -> Iterator[str]:
     """What arrives at each output, where they are few."""
+    if weights.perturbed(found):
+        yield from weights.formulas(found)
+        return
     if found.several is None or found.experiment is None or len(found.several.outputs) > MOST:
         return
     of = method(found.experiment)
@@ -45,6 +49,9 @@ def asked(found: Judgement) -> Iterator[str]:
     """At which values of the outputs the evidence is."""
     seen = found.several
     if seen is None:
+        return
+    if seen.perturbed:
+        yield from weights.asked(found)
         return
     if len(found.profile.o):
         yield say("judge.held", output=along(found), others=listed(seen.others), seed=seen.places[0].seed)
@@ -85,6 +92,8 @@ def together(found: Judgement) -> str:
     """Why there is no fixed point to be found."""
     assert found.several is not None
     policy = found.several.policy
+    if found.several.perturbed:
+        return say("judge.f_weights", name=found.name)
     key = "judge.f_together" if len(policy) > 1 else "judge.f_pushed" if policy else "judge.f_no_output"
     return say(key, outputs=listed(policy), name=found.name)
 
@@ -92,6 +101,8 @@ def together(found: Judgement) -> str:
 def table(found: Judgement) -> list[list[str]]:
     """Each place: the outputs, what they earn, the update beside the gradient; empty where an output moves alone."""
     seen = found.several
+    if seen is not None and seen.perturbed:
+        return weights.table(found)
     if seen is None or len(found.profile.o) or not seen.policy or seen.slopes["dJ"] is None:
         return []
     few = seen.outputs if len(seen.outputs) <= MOST else ()

@@ -44,6 +44,8 @@ def nothing_to_draw(found: Judgement) -> ExperimentError | None:
     """Why there is no picture, if there is none."""
     if found.several is None or len(found.profile.o):
         return None
+    if found.several.perturbed:
+        return ExperimentError("judge.no_picture_weights", weights=len(found.several.outputs))
     return ExperimentError("judge.no_picture", outputs=listed(found.several.outputs))
 
 

@@ -14,6 +14,7 @@ from glassgrad.judged import Judgement
 from glassgrad.locale import Text, language, say
 from glassgrad.method import method
 from glassgrad.report import judge_outputs as several
+from glassgrad.report import judge_weights as weights
 from glassgrad.report.estimators_text import three_signed
 from glassgrad.report.plain import WIDTH, plain_lines
 from glassgrad.rl.judge_basins import FixedPoint
@@ -59,7 +60,7 @@ def judge_parts(found: Judgement) -> "Iterator[RenderableType]":
     yield from (Padding(Styled(line, style="dim"), (0, 0, 0, 2)) for line in (asked(found), *several.asked(found)))
     for piece in found.evidence:
         yield Padding(
-            Styled.assemble((f"({piece.letter}) ", "bold"), question(piece), " ", _answer(piece)), (0, 0, 0, 2)
+            Styled.assemble((f"({piece.letter}) ", "bold"), question(found, piece), " ", _answer(piece)), (0, 0, 0, 2)
         )
         yield Padding(Styled(sentence(found, piece)), (0, 0, 0, 6))
         if piece.letter == "d" and (table := nine(found)):
@@ -83,17 +84,22 @@ def judge_parts(found: Judgement) -> "Iterator[RenderableType]":
 def verdict(found: Judgement) -> list[str]:
     """The verdict in one sentence, and which objective is climbed."""
     nothing = found["d"].outcome == "nothing" and found.verdict == "neither"
-    nowhere = "nothing" if found.several is None else "no_output"
-    lines = [say(f"judge.verdict_{nowhere if nothing else found.verdict}")]
+    of_weights = weights.perturbed(found)
+    nowhere = "nothing" if found.several is None else "no_weight" if of_weights else "no_output"
+    observed = "observed_weights" if of_weights else "observed"
+    told = nowhere if nothing else observed if found.verdict == "observed" else found.verdict
+    lines = [say(f"judge.verdict_{told}")]
     if len(found.sources) > 1:
         more = (say(f"judge.source_{source}") for source in found.sources[1:])
         lines.append(say("judge.also", sources=joined(list(more), ", ")))
     if nothing:
         return lines
+    if found["d"].outcome == "nothing" and of_weights:
+        return [*lines, say("judge.weights_earn_the_same")]
     lines.append(climbs(found))
     same = [fit for fit in found.objectives[1:] if fit.factor * found.objectives[0].factor > 0]
     lines += [say("judge.same_as", name=_said(fit.objective.reading)) for fit in same]
-    lines += [*slips(found), *several.astray(found)]
+    lines += [*slips(found), *weights.wrong_deviation(found), *several.astray(found)]
     if found.verdict == "derivative" and any(fit.objective.name in REGRESSION for fit in same):
         lines.append(say("judge.regression"))
     if found["d"].outcome == "other" and found.verdict == "neither":
@@ -133,6 +139,8 @@ def climbs(found: Judgement) -> str:
 def _parts(found: Judgement, fit: Fit) -> tuple[str, str]:
     """The names of a mixture's parts."""
     first, second = SECONDS[fit.objective.name]
+    if weights.perturbed(found):
+        return "perturbed_reward", "perturbed_squared_error"
     return first, "entropy_of_answers" if second == "entropy" and found.several is not None else second
 
 
@@ -184,8 +192,10 @@ def asked(found: Judgement) -> str:
     return say("judge.asked_script", truth=place(found.truth))
 
 
-def question(piece: Evidence) -> str:
+def question(found: Judgement, piece: Evidence) -> str:
     """What a piece of evidence asks."""
+    if piece.letter == "c" and weights.perturbed(found):
+        return say("judge.c_question_weights")
     return say(f"judge.{piece.letter}_question")
 
 
@@ -212,8 +222,8 @@ def sentence(found: Judgement, piece: Evidence) -> str:
     if piece.outcome == "still" and piece.holds is None:
         return say("judge.c_still_no_reward")
     if piece.outcome == "other_weight" and piece.numbers["score"] is None:
-        return say("judge.c_other_unseen", **numbers)
-    return say(f"judge.{piece.letter}_{piece.outcome}", o=several.along(found), **numbers)
+        return say(weights.key(found, piece, "c_other_unseen"), **numbers)
+    return say(weights.key(found, piece, f"{piece.letter}_{piece.outcome}"), o=several.along(found), **numbers)
 
 
 def _gradient(found: Judgement, piece: Evidence, numbers: dict[str, str]) -> str:
@@ -224,7 +234,9 @@ def _gradient(found: Judgement, piece: Evidence, numbers: dict[str, str]) -> str
     numbers["cosine"] = NONE if cosine is None else f"{cosine + 0.0:.3f}"
     z = piece.numbers["z"]
     numbers["z"] = "" if z is None else say("judge.d_z", z=f"{z:.1f}")
-    return say(f"judge.d_{'other' if piece.outcome == 'nameless' else piece.outcome}", **numbers)
+    if weights.perturbed(found):
+        numbers["z"] = weights.z(piece)
+    return say(weights.key(found, piece, f"d_{'other' if piece.outcome == 'nameless' else piece.outcome}"), **numbers)
 
 
 def _wanted(piece: Evidence) -> str:
@@ -375,7 +387,8 @@ def _several(found: Judgement) -> Iterator[str]:
     if forecast is None or forecast.shares:
         return
     if forecast.failures is None:
-        yield say("judge.not_predicted", name=found.name)
+        key = "judge.not_predicted_weights" if weights.perturbed(found) else "judge.not_predicted"
+        yield say(key, name=found.name)
         return
     key = "judge.some_wrong" if forecast.drawn else "judge.all_right"
     yield say(key, questions=forecast.questions, name=found.name)

@@ -104,8 +104,8 @@ class Beside:
 
     def evidence(self, names: Sequence[Fit]) -> tuple[Evidence, ...]:
         """The pieces, where no output moves alone. names: the objectives that the policy's outputs climb."""
-        update, slopes = _flat(self.seen.of_policy), self.seen.slopes["dJ"]
-        numbers = beside(update, None if slopes is None else _flat(slopes[None]), TOLERANCE)
+        update, slopes = flat(self.seen.of_policy), self.seen.slopes["dJ"]
+        numbers = beside(update, None if slopes is None else flat(slopes[None]), TOLERANCE)
         gradient = of_update(self.looks, names, bool(np.any(update)), slopes is not None, numbers)
         return (*of_answers(self.looks), gradient, self._shift(), Evidence("f", "several", None))
 
@@ -115,20 +115,25 @@ class Beside:
         if not self.updates.policy:
             return Evidence("e", "no_output", None)
         shifted = replace(self.seen, update=self.updates.updates(feedback(self.of, self.inputs, shift=SHIFT)))
-        effect, before = _flat(shifted.of_policy - self.seen.of_policy), _flat(self.seen.of_policy).mean(axis=0)
-        good = np.all(np.isfinite(effect), axis=0) & np.isfinite(before)
-        if not good.any():
-            return Evidence("e", "unknown", None)
-        change, size = effect.mean(axis=0)[good], float(np.max(np.abs(before[good])))
-        most = float(np.max(np.abs(change)))
-        size = max(size, self.looks.strength * SAME, 1e-300)
-        held = left_alone(change, standard_error(effect)[good], size, TOLERANCE)
-        return Evidence("e", "alone_several" if held else "changes_several", held, {"change": most, "size": size})
+        return of_shift(flat(shifted.of_policy - self.seen.of_policy), self.seen, self.looks.strength)
 
 
-def _flat(rows: Floats) -> Floats:
+def of_shift(effect: Floats, seen: Several, strength: float) -> Evidence:
+    """The piece (e) of several outputs. effect (repetitions, places*policy): what SHIFT changes of their updates."""
+    before = flat(seen.of_policy).mean(axis=0)
+    good = np.all(np.isfinite(effect), axis=0) & np.isfinite(before)
+    if not good.any():
+        return Evidence("e", "unknown", None)
+    change, size = effect.mean(axis=0)[good], float(np.max(np.abs(before[good])))
+    most = float(np.max(np.abs(change)))
+    size = max(size, strength * SAME, 1e-300)
+    held = left_alone(change, standard_error(effect)[good], size, TOLERANCE)
+    return Evidence("e", "alone_several" if held else "changes_several", held, {"change": most, "size": size})
+
+
+def flat(rows: Floats) -> Floats:
     """(repetitions, places, outputs) as (repetitions, places*outputs)."""
     return rows.reshape(len(rows), -1)
 
 
-__all__ = ["Beside"]
+__all__ = ["Beside", "flat", "of_shift"]

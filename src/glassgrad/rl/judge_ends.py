@@ -46,7 +46,7 @@ def ends(experiment: Experiment, of: Method, runs: int, low: float, progress: Pr
         [142, 58]
     """
     domain = of.task.domain()
-    one = len(domain) == 1 and of.network.outputs == 1
+    one = len(domain) == 1 and of.network.outputs == 1 and not of.tried
     moved = _moved(of, domain, low) if one else 0.0
     trained = twin(experiment, of, moved) if one else experiment
     table = compare(trained, runs=runs, seed0=experiment.seed, progress=progress).runs[0]

@@ -88,7 +88,7 @@ class Evidence:
 
 def sources(looks: Looks) -> tuple[Source, ...]:
     """What the update learns from, the most telling first; ("neither",) if from nothing of that."""
-    if looks.strength == 0:
+    if looks.strength == 0 and not _weighs(looks):
         return ("neither",)
     found = {
         "labels": _labels(looks),
@@ -157,8 +157,8 @@ def _chance(looks: Looks) -> Evidence:
         return Evidence("c", "log_of_output" if looks.log_of_output else "not_sampled", False, numbers)
     if weight.score is not None:
         sampled = abs(weight.score) > 1 - SCORED
+        numbers |= dict(zip(("least", "most"), weight.factors or (), strict=False))
         if not sampled and weight.factors is not None and weight.factors[0] * weight.factors[1] > 0:
-            numbers |= dict(zip(("least", "most"), weight.factors, strict=True))
             return Evidence("c", "reweighted", True, numbers)
         return Evidence("c", "sampled" if sampled else "other_weight", sampled, numbers)
     return Evidence("c", "weighs" if _observed(looks) else "other_weight", None if _observed(looks) else False, numbers)

@@ -7,14 +7,15 @@ is known, what is drawn is only the difference to REINFORCE with the expected re
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from glassgrad.draws import Floats, normals, uniforms
 from glassgrad.errors import ExperimentError
 from glassgrad.formula.evaluate import evaluate
-from glassgrad.formula.tree import Symbol, Tree, substitute, symbols
+from glassgrad.formula.simplify import ONE, ZERO, add
+from glassgrad.formula.tree import Apply, Symbol, Tree, chain, negative, substitute, symbols
 from glassgrad.rl.exact import without_stop
 from glassgrad.rl.integral import NODES, WEIGHTS, integral
 from glassgrad.rl.judge_feedback import CHANCE, REWARD, Feedback, Outputs
@@ -49,12 +50,44 @@ def expected(tree: Tree, values: Mapping[str, float]) -> float:
         >>> f"{expected(parse('abs(noise)'), {}):.10f}", f"{expected(parse('[uniform < 0.3]'), {}):.10f}"
         ('0.7978845608', '0.3000000000')
     """
-    tree = without_stop(tree)
+    tree = cancelled(without_stop(tree))
     (name,) = (name for name in CHANCE if name in symbols(tree)) if set(CHANCE) & set(symbols(tree)) else (None,)
     if name is None:
         return float(evaluate(tree, values))
     standing = substitute(tree, {name: Symbol("a")})
     return integral(standing, 0.0, 1.0, values).value if name == "noise" else _over_one(standing, values)
+
+
+@lru_cache(maxsize=64)
+def cancelled(tree: Tree) -> Tree:
+    """The same value, without what is added and taken away again: exp(logp - old(logp)) is 1, and needs no search.
+
+    Example:
+        >>> from glassgrad.formula.parser import parse
+        >>> from glassgrad.formula.text import show
+        >>> show(cancelled(parse("exp(a*t - 1 - (a*t - 1))*abs(a - (t + a))")))
+        'abs(-t)'
+    """
+    if not isinstance(tree, Apply):
+        return tree
+    parts = tuple(map(cancelled, tree.arguments))
+    match tree.function:
+        case "+":
+            return add(term for part in parts for term in _without_brackets(part))
+        case "*":
+            kept = tuple(part for part in parts if part != ONE)
+            return chain("*", kept) if kept else ONE
+        case "exp" if parts == (ZERO,):
+            return ONE
+    return Apply(tree.function, parts)
+
+
+def _without_brackets(tree: Tree) -> tuple[Tree, ...]:
+    """The terms of a sum that is taken away; or the tree itself."""
+    match tree:
+        case Apply("neg", (Apply("+", terms),)):
+            return tuple(map(negative, terms))
+    return (tree,)
 
 
 def _over_one(tree: Tree, values: Mapping[str, float]) -> float:
@@ -68,7 +101,16 @@ def _over_one(tree: Tree, values: Mapping[str, float]) -> float:
 
 def chance(of: Feedback, seed: int, place: int, rows: int, answers: int) -> dict[str, Floats]:
     """Numbers of chance (rows, answers), as far as the update reads any."""
-    return every_chance({name for line in of.needed for name in symbols(line.tree)}, seed, rows, answers, place)
+    names = {name for line in of.needed for name in symbols(line.tree)}
+    return every_chance(names, seed, rows, answers, place) | of_weights(of, seed, rows, answers, place)
+
+
+def of_weights(of: Feedback, seed: int, rows: int, answers: int, place: int = 0) -> dict[str, Floats]:
+    """A number of chance for each weight that is perturbed, (rows, answers) each."""
+    return {
+        f"noise_{name}": normals(seed, "judge", np.array([place]), rows, layer=i, units=answers)[0]
+        for i, name in enumerate(of.of.tried, 1)
+    }
 
 
 def every_chance(names: Collection[str], seed: int, rows: int, answers: int, place: int = 0) -> dict[str, Floats]:
@@ -188,4 +230,4 @@ def mean_of(tree: Tree, values: Mapping[str, float], o: Floats) -> Floats:
     return np.array([expected(tree, {**values, "o": float(place)}) for place in o])
 
 
-__all__ = ["Expected", "Sampled", "chance", "every_chance", "expected", "mean_of", "settled"]
+__all__ = ["Expected", "Sampled", "cancelled", "chance", "every_chance", "expected", "mean_of", "of_weights", "settled"]

@@ -2,7 +2,9 @@
 
 A reward can be boxed (its number stays, no derivative passes), tabled (its numbers are given, nothing is computed), or
 shifted by a constant. The update is -dL/do, the way in which a step of gradient descent moves the output; of several
-outputs there is one for each, and what is asked of `o` alone (update, chance, coupled) is asked of each.
+outputs there is one for each, and what is asked of `o` alone (update, chance, coupled) is asked of each. Where the
+policy perturbs the weights, nothing arrives at the output: the lines then begin at the weights, -dL/dw is the update,
+and each answer has a part in it of its own.
 """
 
 from collections.abc import Mapping
@@ -24,6 +26,7 @@ from glassgrad.method import Method
 from glassgrad.rl.exact import without_stop
 from glassgrad.rl.grouped import Grouped
 from glassgrad.rl.situation import inlined
+from glassgrad.steps import collecting
 
 CHANCE = ("noise", "uniform")
 REWARD = "reward"
@@ -51,10 +54,15 @@ class Feedback:
     values: Mapping[str, float]
 
     @property
+    def updated(self) -> tuple[str, ...]:
+        """What is moved: the outputs; or the weights, where these are perturbed."""
+        return updated(self.of)
+
+    @property
     def arriving(self) -> dict[str, str]:
-        """For each output at which something arrives, the line that says what: do of o."""
+        """For each output (or weight) at which something arrives, the line that says what: do of o."""
         there = {line.name for line in self.back}
-        return {name: f"d{name}" for name in self.of.outputs if f"d{name}" in there}
+        return {name: f"d{name}" for name in self.updated if f"d{name}" in there}
 
     @property
     def every(self) -> tuple[Line, ...]:
@@ -87,7 +95,10 @@ class Feedback:
     @property
     def coupled(self) -> bool:
         """Whether samples read each other, by mean(…) or its like."""
-        return any(is_aggregate(part) for part in walk(self.update))
+        if not self.of.tried:
+            return any(is_aggregate(part) for part in walk(self.update))
+        read = set().union(*(reads(self.every, name) for name in self.arriving.values()))
+        return any(is_aggregate(line.tree) for line in self.every if line.name in read)
 
     def run(self, o: Outputs, draws: Mapping[str, Floats], more: Mapping[str, Array] | None = None) -> Known:
         """All names: o (rows, 1), or each output by its name; draws (rows or 1, answers); a row is one batch.
@@ -107,7 +118,7 @@ class Feedback:
         shape = self.shape(o, draws)
         known: Known = self.run(o, draws, more) if self.moved else {}
         found = {name: -np.asarray(known[line], np.float64) for name, line in self.arriving.items()}
-        rows = [np.array(np.broadcast_to(found.get(name, 0.0), shape)) for name in self.of.outputs]
+        rows = [np.array(np.broadcast_to(found.get(name, 0.0), shape)) for name in self.updated]
         return np.stack(rows) if isinstance(o, Mapping) else rows[0]
 
     @staticmethod
@@ -137,13 +148,31 @@ def feedback(
         >>> found.updates(np.array([[0.5]]), {})
         array([[-1.]])
     """
-    lines = tuple(_exchanged(line, reward, shift) for line in of.program.lines)
+    lines = tuple(_exchanged(line, reward, shift) for line in (_from_the_weights(of) if of.tried else of.program.lines))
     if reward == "tabled":
         lines = tuple(line for line in lines if line.name != REWARD)
-    values = {name: float(value) for name, value in of.numbers.items()}
+    settings = {**of.activation.numbers, **of.output_activation.numbers} if of.tried else {}
+    values = {name: float(value) for name, value in {**settings, **of.numbers}.items()}
     values |= {name: float(x) for name, x in zip(of.task.names, question, strict=True)}
     values |= {"t": float(of.task.true(question[None])[0]) + moved, "step": 1.0}
-    return Feedback(of, lines, adjoints(lines, "objective", dict.fromkeys(of.outputs, "sample")), values)
+    return Feedback(of, lines, adjoints(lines, "objective", dict.fromkeys(updated(of), "sample")), values)
+
+
+def updated(of: Method) -> tuple[str, ...]:
+    """What the updates of a method move: its outputs; or its weights, where these are perturbed."""
+    return tuple(of.tried) or of.outputs
+
+
+def _from_the_weights(of: Method) -> tuple[Line, ...]:
+    """What is tried in place of the weights, the network, and then the lines from the output on.
+
+    Each sample counts as having weights of its own, so that its part in the update can be told.
+    """
+    forward = collecting(of)
+    output = (Line("o", Symbol(of.output_name), "sample"),) if of.linear_output else ()
+    known = {line.name for line in forward}
+    lines = (*forward, *output, *(line for line in of.program.lines if line.name not in known))
+    return tuple(line if is_aggregate(line.tree) else Line(line.name, line.tree, "sample") for line in lines)
 
 
 def _exchanged(line: Line, reward: Exchanged, shift: float) -> Line:
@@ -170,10 +199,10 @@ def weights(of: Feedback, known: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def steps_back(of: Feedback) -> tuple[Tree, ...]:
-    """dreward/do: what the derivative of the reward's formula sees of each output that it reaches."""
+    """dreward/do: what the derivative of the reward's formula sees of each output (or weight) that it reaches."""
     lines = of.lines[: 1 + next(i for i, line in enumerate(of.lines) if line.name == REWARD)]
-    back = adjoints(lines, REWARD, dict.fromkeys(of.of.outputs, "sample"))
-    reached = {line.name for line in back} & {f"d{name}" for name in of.of.outputs}
+    back = adjoints(lines, REWARD, dict.fromkeys(of.updated, "sample"))
+    reached = {line.name for line in back} & {f"d{name}" for name in of.updated}
     return tuple(inlined((*lines, *back), name) for name in sorted(reached))
 
 
@@ -185,6 +214,6 @@ def reads_log_of_output(of: Feedback) -> bool:
 
 
 __all__ = [
-    "CHANCE", "REWARD", "Exchanged", "Feedback", "Outputs", "by_name", "feedback", "reads_log_of_output", "steps_back",
-    "weights",
+    "CHANCE", "REWARD", "Exchanged", "Feedback", "Outputs", "by_name", "feedback", "reads_log_of_output",
+    "steps_back", "updated", "weights",
 ]  # fmt: skip

@@ -31,11 +31,13 @@ class Objective:
     """An objective with a name.
 
     formula: in o and t; "" where only slopes are known. slopes: what it is made of; the first one's factor is its own.
+    said: what it is called for readers, where that is not its name.
     """
 
     name: str
     formula: str = ""
     slopes: tuple[str, ...] = ()
+    said: str = ""
 
     @property
     def trees(self) -> tuple[Tree, ...]:
@@ -47,7 +49,7 @@ class Objective:
     @property
     def reading(self) -> Text:
         """What it is, in a few words."""
-        return text(f"judge.objective_{self.name}")
+        return text(f"judge.objective_{self.said or self.name}")
 
 
 OBJECTIVES = (
@@ -75,6 +77,15 @@ OF_SEVERAL = (
     Objective("reward_and_squared_error", slopes=("dJ", "dS")),
 )
 """The same for several outputs, as far as they are known there; the last three are mixtures."""
+
+
+OF_WEIGHTS = (
+    Objective("expected_reward", slopes=("dJ",), said="perturbed_reward"),
+    Objective("squared_error", slopes=("dS",), said="perturbed_squared_error"),
+    Objective("log_reward", slopes=("dJ/max(J, 0)",), said="perturbed_log_reward"),
+    Objective("reward_and_squared_error", slopes=("dJ", "dS")),
+)
+"""The same for weights that are perturbed: of the answers that these give."""
 
 
 class Fit(NamedTuple):
@@ -164,10 +175,15 @@ def _slopes(profile: Profile, tree: Tree) -> Floats | None:
     return np.array(np.broadcast_to(evaluate(tree, known), profile.update.shape), dtype=np.float64)
 
 
-def best_fit(objective: Objective, update: Floats, slopes: Floats, tolerance: float) -> Fit | None:
-    """Least squares with the weights of relative differences: what is small counts as much as what is large."""
+def best_fit(
+    objective: Objective, update: Floats, slopes: Floats, tolerance: float, size: Floats | None = None
+) -> Fit | None:
+    """Least squares with the weights of relative differences: what is small counts as much as what is large.
+
+    size (places): or in these units; the residual is then a multiple of them.
+    """
     mean, means = update.mean(axis=0), slopes.mean(axis=1)
-    size = np.abs(mean) + np.median(np.abs(mean))
+    size = np.abs(mean) + np.median(np.abs(mean)) if size is None else size
     if not np.any(means) or (len(means) > 1 and np.linalg.matrix_rank(means / size, tol=1e-9) < len(means)):
         return None
     inverse = np.linalg.pinv(means / size)  # (places, slopes)
@@ -209,5 +225,6 @@ def largest(z: Floats) -> float:
 
 
 __all__ = [
-    "FALSE_ALARM", "OBJECTIVES", "OF_SEVERAL", "Fit", "Objective", "best_fit", "fitted", "largest", "named", "simplest",
+    "FALSE_ALARM", "OBJECTIVES", "OF_SEVERAL", "OF_WEIGHTS", "Fit", "Objective", "best_fit", "fitted", "largest",
+    "named", "simplest",
 ]  # fmt: skip

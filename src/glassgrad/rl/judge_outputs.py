@@ -1,6 +1,6 @@
 """Several outputs: which of them the policy reads, at which values they are looked at, and one alone, others held."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,13 +17,17 @@ from glassgrad.initial import initial_parameters
 from glassgrad.insight import forward
 from glassgrad.method import Method
 from glassgrad.network import Network
+from glassgrad.rl.judge_feedback import updated
 
 SEEDS = 4  # networks whose outputs are looked at, before training and after it
 
 
 @dataclass(frozen=True)
 class Place:
-    """The outputs of one network in the question: of which seed, whether it is trained, at which step."""
+    """The outputs of one network in the question: of which seed, whether it is trained, at which step.
+
+    Where the weights are perturbed, outputs are these weights.
+    """
 
     seed: int
     trained: bool
@@ -49,24 +53,25 @@ def policy_outputs(of: Method) -> tuple[str, ...]:
 
 def places(experiment: Experiment, of: Method, question: Floats, trained: bool) -> tuple[Place, ...]:
     """The outputs of some networks as they start and, if they are trained, as they end; diverged ones are left out."""
-    seeds = [(experiment.seed + i) % 2**32 for i in range(SEEDS)]
-    first = [initial_parameters(experiment.init, of.network, seed) for seed in seeds]
-    last = list(_ends(experiment, seeds)) if trained else []
-    every: list[tuple[int, bool, Mapping[str, Any] | None]] = []
-    every += [
-        (seed, False, {name: value.numpy() for name, value in one.items()})
-        for seed, one in zip(seeds, first, strict=True)
-    ]
-    every += [(seeds[i], True, one) for i, one in enumerate(last)]
     found = []
-    for seed, late, parameters in every:
-        if parameters is None:
-            continue
+    for seed, late, parameters in networks(experiment, of, trained):
         seen = forward(experiment, parameters, question[None])
         outputs = {name: float(seen[name][0]) for name in of.outputs}
         if np.all(np.isfinite(list(outputs.values()))):
             found.append(Place(seed, late, outputs, experiment.steps if late else 1))
     return tuple(found)
+
+
+def networks(experiment: Experiment, of: Method, trained: bool) -> Iterator[tuple[int, bool, Mapping[str, Any]]]:
+    """Some networks as they start and, if they are trained, as they end: seed, whether trained, parameters."""
+    seeds = [(experiment.seed + i) % 2**32 for i in range(SEEDS)]
+    first = [initial_parameters(experiment.init, of.network, seed) for seed in seeds]
+    last = _ends(experiment, seeds) if trained else []
+    for seed, one in zip(seeds, first, strict=True):
+        yield seed, False, {name: value.numpy() for name, value in one.items()}
+    for i, end in enumerate(last):
+        if end is not None:
+            yield seeds[i], True, end
 
 
 def _ends(experiment: Experiment, seeds: list[int]) -> list[Mapping[str, Any] | None]:
@@ -78,8 +83,8 @@ def _ends(experiment: Experiment, seeds: list[int]) -> list[Mapping[str, Any] | 
 
 
 def columns(some: tuple[Place, ...], of: Method) -> dict[str, Floats]:
-    """Each output, and the step, at some places."""
-    found = {name: np.array([place.outputs[name] for place in some]) for name in of.outputs}
+    """Each output (or each weight that is perturbed), and the step, at some places."""
+    found = {name: np.array([place.outputs[name] for place in some]) for name in updated(of)}
     return found | {"step": np.array([float(place.step) for place in some])}
 
 
@@ -106,4 +111,4 @@ def alone(of: Method, output: str, held: Mapping[str, float]) -> Method:
     )
 
 
-__all__ = ["SEEDS", "Place", "alone", "columns", "places", "policy_outputs"]
+__all__ = ["SEEDS", "Place", "alone", "columns", "networks", "places", "policy_outputs"]

@@ -20,12 +20,13 @@ from glassgrad.rl.exact import without_stop
 from glassgrad.rl.judge_drawing import Around, Chances, drawn, seen_chance
 from glassgrad.rl.judge_expected import REPETITIONS, SETTLING, chance, settled
 from glassgrad.rl.judge_feedback import CHANCE, REWARD, Feedback, feedback
-from glassgrad.rl.judge_objectives import OF_SEVERAL, Fit, Objective, best_fit, simplest
+from glassgrad.rl.judge_objectives import OF_SEVERAL, OF_WEIGHTS, Fit, Objective, best_fit, simplest
 from glassgrad.rl.judge_outputs import Place, columns, policy_outputs
 from glassgrad.rl.judge_profile import standard_error
 from glassgrad.rl.judge_single import read_together
 from glassgrad.rl.situation import inlined
 
+LEAST_NOISE = 0.01  # of the largest standard error: what seems to be less noisy weighs no more
 TOLERANCE = 1e-6  # of what is computed: the largest difference that counts as none, as a share of the update
 
 
@@ -36,6 +37,8 @@ class Several:
     outputs: their names. policy: those that decide the answer. update (repetitions, places, outputs): one repetition
     where it is exact. reward (places): J. slopes: of what has a name, (places, policy); None where that is unknown.
     by_step: whether the update changes from step to step. Then the objective is that of step 1, and its name too.
+    drawn: slopes that are estimates, (repetitions, places, policy); `slopes` has their means. Then the outputs are the
+    weights that the policy perturbs.
     """
 
     places: tuple[Place, ...]
@@ -45,6 +48,7 @@ class Several:
     reward: Floats | None
     slopes: Mapping[str, Floats | None]
     by_step: bool = False
+    drawn: Mapping[str, Floats] | None = None
 
     @cached_property
     def mean(self) -> Floats:
@@ -62,28 +66,36 @@ class Several:
         return self.update[:, :, [self.outputs.index(name) for name in self.policy]]
 
     @property
+    def perturbed(self) -> bool:
+        """Whether the outputs are weights that the policy perturbs."""
+        return self.drawn is not None
+
+    @property
     def others(self) -> tuple[str, ...]:
         """The outputs that the answer does not read, such as a critic's."""
         return tuple(name for name in self.outputs if name not in self.policy)
 
     def named(self) -> tuple[Fit, ...]:
         """The objectives with a name that the outputs of the policy climb."""
-        fits = (self._fitted(row) for row in OF_SEVERAL)
+        fits = (self._fitted(row) for row in (OF_WEIGHTS if self.perturbed else OF_SEVERAL))
         return simplest([fit for fit in fits if fit is not None and fit.holds])
 
     def _fitted(self, row: Objective) -> Fit | None:
         """An objective held against all places and outputs; None where it reads what is not known."""
-        known = {**self.slopes, "J": None if self.reward is None else self.reward[:, None]}
+        known = {**self.slopes, **(self.drawn or {}), "J": None if self.reward is None else self.reward[:, None]}
         if any(known[name] is None for tree in row.trees for name in symbols(tree)) or not self.policy:
             return None
         first = np.array([place.step == 1 or not self.by_step for place in self.places])
-        update, shape = self.of_policy[:, first].reshape(len(self.update), -1), self.of_policy.shape[1:]
-        slopes = [np.broadcast_to(evaluate(tree, known), shape)[first].reshape(-1) for tree in row.trees]
-        finite = np.all(np.isfinite(slopes), axis=0) & np.all(np.isfinite(update), axis=0)
-        if finite.sum() < 2 + len(slopes) or not np.any(update[:, finite].mean(axis=0)):
+        shape, rows = self.of_policy.shape, len(self.update)
+        update = self.of_policy[:, first].reshape(rows, -1)
+        every = (np.broadcast_to(evaluate(tree, known), shape) for tree in row.trees)
+        slopes = np.stack([slope[:, first].reshape(rows, -1) for slope in every])
+        finite = np.all(np.isfinite(slopes), axis=(0, 1)) & np.all(np.isfinite(update), axis=0)
+        update, slopes = update[:, finite], slopes[:, :, finite]
+        if finite.sum() < 2 + len(slopes) or not np.any(update.mean(axis=0)):
             return None
-        each = np.stack([np.broadcast_to(slope[finite], update[:, finite].shape) for slope in slopes])
-        return best_fit(row, update[:, finite], each, TOLERANCE)
+        size = _noise(update - slopes[0]) if self.perturbed else None
+        return best_fit(row, update, slopes, TOLERANCE, size)
 
 
 class Updates:
@@ -247,12 +259,18 @@ class Updates:
         return np.stack([np.broadcast_to(row, (len(self.places), 1))[:, 0] for row in rows], axis=1)
 
 
+def _noise(rest: Floats) -> Floats:
+    """What weighs what is drawn in a fit: standard errors, that of the least noisy not taken for less than a few."""
+    error = standard_error(rest)
+    return np.maximum(error, LEAST_NOISE * float(np.max(error)) or 1.0)
+
+
 def _exact(of: Feedback, line: str) -> bool:
     """Whether a line has an exact mean: of one number of chance, and of one answer alone."""
-    return len(seen_chance(of.every, line)) < 2 and not _coupled(of.every, line)
+    return len(seen_chance(of.every, line)) < 2 and not coupled(of.every, line)
 
 
-def _coupled(lines: tuple[Line, ...], name: str) -> bool:
+def coupled(lines: tuple[Line, ...], name: str) -> bool:
     """Whether samples read each other in what a line depends on."""
     read = reads(lines, name)
     return any(is_aggregate(line.tree) for line in lines if line.name in read)
@@ -267,4 +285,4 @@ def _finite(rows: Floats) -> Floats:
     return np.asarray(rows[:, :, 0].T)
 
 
-__all__ = ["Several", "Updates"]
+__all__ = ["Several", "Updates", "coupled"]

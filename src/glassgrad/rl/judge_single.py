@@ -12,7 +12,7 @@ from glassgrad.formula.functions import Array
 from glassgrad.formula.tree import symbols
 from glassgrad.rl.grouped import Grouped
 from glassgrad.rl.judge_evidence import SAME, Weight
-from glassgrad.rl.judge_expected import every_chance
+from glassgrad.rl.judge_expected import every_chance, of_weights
 from glassgrad.rl.judge_feedback import CHANCE, REWARD, Exchanged, Feedback, Outputs, by_name, feedback, steps_back
 from glassgrad.rl.judge_feedback import weights as weights_of
 
@@ -60,7 +60,7 @@ class Single:
 
     def _draws(self, seed: int, rows: int) -> dict[str, Floats]:
         names = {name for line in self.plain.lines for name in symbols(line.tree)}
-        drawn = every_chance(names, seed, rows, self.size)
+        drawn = every_chance(names, seed, rows, self.size) | of_weights(self.plain, seed, rows, self.size)
         return drawn or ({"noise": np.zeros((1, self.size))} if self.plain.coupled else {})
 
     def _feedback(self, reward: Exchanged, moved: float = 0.0) -> Feedback:
@@ -115,7 +115,7 @@ class Single:
         every = weights_of(tabled, {**self.known, **self.table})
         found = np.stack([-self._whole(every.get(name, 0.0)) for name in self.looked])
         some = np.all(np.isfinite(found), axis=(0, 2)) & np.any(found != 0, axis=(0, 2))
-        if not some.any() or not self.strength:
+        if not some.any():
             return Weight(0.0)
         rows, answers = found[:, some], self.known[self.of.program.latest["a"]][some]
         scatter = rows - rows.mean(axis=2, keepdims=True)

@@ -64,9 +64,14 @@ class _Search:
         self.grid = np.linspace(low, high, CELLS + 1)
         self.found: list[Floats] = []
         self.steep: list[Floats] = []
+        self.seen: set[Tree] = set()
 
     def visit(self, tree: Tree) -> None:
-        if not isinstance(tree, Apply) or "a" not in symbols(tree):
+        """Search a part of the tree and all in it; what stands in it several times is searched once."""
+        if not isinstance(tree, Apply) or tree in self.seen:
+            return
+        self.seen.add(tree)
+        if "a" not in symbols(tree):
             return
         for part in tree.arguments:
             self.visit(part)
