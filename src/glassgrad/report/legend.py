@@ -85,6 +85,9 @@ def _network(run: Watch, step: Step) -> Iterator[Entry]:
     for layer in net.layers:
         sums = [step.at(values[net.sum_name(layer, i)]) for i in net.units(layer)]
         line = f"z{layer} = self.{layer_name(layer, net.last)}({below})"
+        if run.of.tried:  # a matrix for each sample
+            tried = run.of.tried_name
+            line = f"z{layer} = ({tried}_W{layer} @ {below}.unsqueeze(2)).squeeze(2) + {tried}_b{layer}"
         if layer == net.last:
             yield _entry(_last_name(net), "output", line, (n, net.outputs), sums)
             break
@@ -141,6 +144,8 @@ def _lines(run: Watch, step: Step) -> Iterator[Entry]:
     for line in run.of.program.lines:
         if line.name in _LINES and line.name in step.by_name:
             pytorch = f"{line.name} = {step.equation(line.name).symbolic}" if line.name != "logp" else _LINES["logp"]
+            if line.name == "logp" and run.of.tried:
+                pytorch = next(f"logp = {show(tree)}" for name, tree in run.of.written if name == "logp")
             shape = (n, 1) if line.level == "sample" else (1,)
             key = "logp_tried" if line.name == "logp" and run.of.tried else line.name
             yield _entry(line.name, key, pytorch, shape, step.at(values[line.name]))
@@ -154,8 +159,9 @@ def _perturbed(run: Watch, step: Step) -> Iterator[Entry]:
         return
     noise = [step.at(values[f"noise_{weight}"]) for weight in tried]
     yield _entry("noise_W1_1_x1 …", "noise_w", "torch.randn(…)", (n, len(tried)), noise)
-    used = [step.at(values[name]) for name in tried.values()]
-    yield _entry("tried_W1_1_x1 …", "tried", "tried = (w + sigma*noise_w).detach()", (n, len(tried)), used)
+    used, name = [step.at(values[name]) for name in tried.values()], run.of.tried_name
+    line = next(f"{name} = {show(tree)}" for written, tree in run.of.written if written == name)
+    yield _entry(f"{name}_W1_1_x1 …", "tried", line, (n, len(tried)), used)
 
 
 def _gradients(run: Watch, step: Step) -> Iterator[Entry]:

@@ -3,7 +3,7 @@
 
 import { h, live, nodes } from "./element.js";
 import { families } from "./equations.js";
-import { batchOf, feedbackKind } from "./experiment.js";
+import { batchOf, feedbackKind, perturbs } from "./experiment.js";
 import { formula } from "./formula.js";
 import { graph } from "./graph.js";
 import { equationsOf } from "./moment.js";
@@ -31,7 +31,7 @@ export function backwardSection(watch) {
     key: "backward",
     parts: [chain, means],
     children: [
-      h("p", null, prose("backward-text")),
+      h("p", null, prose(perturbs(watch.experiment) ? "backward-perturbed" : "backward-text")),
       chain.element,
       watch.graph && [
         h("h3", null, say("graph")),

@@ -35,9 +35,15 @@ export function regulariserOf({ regulariser, regulariser_formula }) {
 
 /** How the answer is drawn: with noise, by chance, or not at all. @param {any} experiment */
 export function drawOf({ policy, policy_lines }) {
+  if (perturbs({ policy, policy_lines })) return "perturbed-text";
   const lines = linesOf(policy_lines ?? policy ?? "").join(" ");
   if (/\bnoise\b/.test(lines)) return "noise-text";
   return /\buniform\b/.test(lines) ? "draw-text" : null;
+}
+
+/** Whether each sample is answered by weights of its own. @param {any} experiment @returns {boolean} */
+export function perturbs({ policy, policy_lines }) {
+  return linesOf(policy_lines ?? policy ?? "").some((line) => /^tried\s*=/.test(line));
 }
 
 /** Samples that one step sees. @param {any} experiment @returns {number} */

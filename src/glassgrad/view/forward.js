@@ -3,6 +3,7 @@
 
 import { h, live, nodes } from "./element.js";
 import { families } from "./equations.js";
+import { perturbs } from "./experiment.js";
 import { smallMap } from "./map.js";
 import { equationsOf } from "./moment.js";
 import { network } from "./network.js";
@@ -57,6 +58,7 @@ export function forwardSection(watch) {
           truth: value("input:t", truth, "t", short(truth)),
         }),
       ),
+      perturbs(watch.experiment) && h("p", null, prose("forward-perturbed")),
       watch.experiment.network.length > 2 &&
         h("p", null, prose("forward-hidden", { activation: watch.experiment.activation })),
       h("p", { class: "given" }, given),
