@@ -136,7 +136,7 @@ def test_what_a_planted_error_reaches_comes_after_it() -> None:
 def wrong_row(monkeypatch: pytest.MonkeyPatch, table: dict[str, Row], name: str, old: str, new: str) -> None:
     from dataclasses import replace
 
-    from glassgrad.method import _method
+    from glassgrad.method.read import _method
 
     assert old in table[name].formula
     monkeypatch.setitem(table, name, replace(table[name], formula=table[name].formula.replace(old, new)))
@@ -146,7 +146,7 @@ def wrong_row(monkeypatch: pytest.MonkeyPatch, table: dict[str, Row], name: str,
 
 @pytest.fixture
 def fresh_methods() -> Iterator[None]:
-    from glassgrad.method import _method
+    from glassgrad.method.read import _method
 
     yield
     _method.cache_clear()
