@@ -567,7 +567,7 @@ def test_what_does_not_vary_is_judged_by_its_size() -> None:
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=6), st.floats(-1e6, 1e6), st.integers(0, 5))
 def test_pieces_add_up(sizes: list[int], middle: float, seed: int) -> None:
     rows = np.random.default_rng(seed).normal(middle, 2.0, (sum(sizes), 3))
-    spread = _Spread(3)
+    spread = _Spread(np.zeros(3))
     for part in np.split(rows, np.cumsum(sizes)[:-1]):
         spread.add(part)
     assert spread.mean == pytest.approx(rows.mean(axis=0), rel=1e-12)
@@ -575,7 +575,7 @@ def test_pieces_add_up(sizes: list[int], middle: float, seed: int) -> None:
 
 
 def test_equal_rows_have_no_spread() -> None:
-    spread = _Spread(1)
+    spread = _Spread(np.zeros(1))
     for _ in range(3):
         spread.add(np.full((1000, 1), 0.1))
     assert spread.standard_error == 0
