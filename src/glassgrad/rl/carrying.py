@@ -17,25 +17,29 @@ REACH, NODES = 8.0, 401  # normal answers are looked at within so many sigma, at
 
 
 @np.errstate(all="ignore")
-def carrying(situation: Situation, directions: Floats) -> Floats:
-    """The share of all answers that carries the spread along each direction; inf where there is none.
+def carrying(situation: Situation, direction: Floats) -> Floats:
+    """The share of all answers that carries the spread of each parameter, then along a direction; inf without a spread.
 
-    directions: (parameters, directions). All answers are gone through, drawn or not: it is a property of the situation.
+    All answers are gone through, drawn or not: it is a property of the situation.
 
     Example:
         >>> from glassgrad.rl.situation import one_choice
-        >>> found = carrying(one_choice("right", 1, (0.0, 9.0, 0.0)), np.eye(3))
+        >>> found = carrying(one_choice("right", 1, (0.0, 9.0, 0.0)), np.array([0.0, 1.0, 0.0]))
         >>> [f"{share:.5f}" for share in found]  # z1 and z3 are moved by what is chosen once in 8,000 times
-        ['0.00012', '0.00025', '0.00012']
+        ['0.00012', '0.00025', '0.00012', '0.00025']
     """
     chances, scored = _answers(situation)
-    moved = {name: slope @ directions for name, slope in situation.slopes.items()}
-    second, fourth = np.zeros(directions.shape[1]), np.zeros(directions.shape[1])
+    moved = {name: np.column_stack([slope, slope @ direction]) for name, slope in situation.slopes.items()}
+    second = fourth = np.zeros(len(direction) + 1)
     for question, chance in enumerate(chances):
-        c = sum(np.outer(scored[name][question], slope[question]) for name, slope in moved.items())
+        each = [(scored[name][question], slope[question]) for name, slope in moved.items()]
+        if len(each) == 1:  # the slope is a factor then
+            ((c, factor),) = each
+        else:
+            c, factor = sum(np.outer(*pair) for pair in each), np.ones(len(direction) + 1)
         squares = np.square(c - chance @ c)
-        second += chance @ squares
-        fourth += chance @ np.square(squares)
+        second = second + chance @ squares * factor**2
+        fourth = fourth + chance @ np.square(squares) * factor**4
     return np.where(fourth > 0, second**2 / fourth / situation.questions, np.inf)
 
 

@@ -217,7 +217,7 @@ def estimate(
         done += count
         if progress is not None:
             progress(done, total)
-    share = carrying(situation, np.column_stack([np.eye(len(situation.parameters)), _direction(situation)]))
+    share = carrying(situation, _direction(situation))
     return tuple(meter.found(share) for meter in meters)
 
 
