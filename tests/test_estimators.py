@@ -32,6 +32,7 @@ from glassgrad.formula.parser import parse
 from glassgrad.locale import set_language
 from glassgrad.method import Method, method
 from glassgrad.rl.arriving import Arriving, arriving, of_run
+from glassgrad.rl.carrying import carrying
 from glassgrad.rl.estimate import FALSE_ALARM, Column, _Meter, _Spread, estimate, judged, p_value
 from glassgrad.rl.estimators import BATCH, ESTIMATORS, GROUP, Estimator, own
 from glassgrad.rl.grouped import Grouped
@@ -420,6 +421,125 @@ def test_several_outputs_at_a_step_of_a_run(name: str, reading: str) -> None:
     assert "<svg" in found.to_html()
 
 
+def rare(seed: int) -> Situation:
+    """A choice among 3 answers, after 5 updates, that has nearly been made: some answers are hardly ever drawn."""
+    experiment = shipped("add").change(
+        network=(2, 4, 3),
+        apart=True,
+        reward="distance",
+        policy="categorical",
+        objective="reinforce",
+        seed=seed,
+        steps=5,
+    )
+    return in_training(method(experiment), gg.watch(experiment).record.final, 6)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_answers_that_were_hardly_drawn_are_no_bias(seed: int) -> None:
+    here = rare(seed)
+    for found in estimate(here, samples=16_000, rows=[row for row in ESTIMATORS if row.kind == "unbiased"][:3]):
+        assert found.verdict == "none"
+        assert abs(found.largest or 0.0) < 4.5
+        judged_, every = ([c for c in found.columns if not c.empty and (c.enough or keep)] for keep in (False, True))
+        assert judged_
+        assert len(judged_) < len(every) or seed == 1
+        assert all(abs(c.z) < 1e6 for c in every if c.z is not None)  # no spread of rounding
+
+
+def test_unbiased_estimators_of_several_outputs_are_rarely_called_biased() -> None:
+    """120 seeds, 3 estimators: 0.4 alarms are expected, more than 3 in one of 1,400 tries; if all columns count, 30."""
+    rows = [row for row in ESTIMATORS if row.kind == "unbiased"][:3]
+    found = [one for run in (2, 4) for here in [rare(run)] for seed in range(60)
+             for one in estimate(here, samples=8_000, seed=seed, rows=rows)]  # fmt: skip
+    assert sum(one.verdict == "biased" for one in found) <= 3
+    every = [judged([column._replace(carrying=math.inf) for column in one.columns], one.samples) for one in found]
+    assert every.count("biased") > 30
+
+
+def test_how_many_answers_carry_a_column() -> None:
+    """Of reward a: c = z**2 - 1 for mu, so that E[c**2]**2/E[c**4] = 4/60; of a choice of probability p about p."""
+    share_ = carrying(one_question("a", TRUTH, MU, SIGMA), np.array([1.0, 0.0]))
+    assert share_[[0, 2]] == pytest.approx(4 / 60, rel=1e-3)
+    p = 1 / (1 + math.exp(9))
+    c = np.array([(0 - p) * (0 - p), (1 - p) * (1 - p)])  # (reward - J)*(a - p) for a = 0, 1
+    c -= np.array([1 - p, p]) @ c
+    expected = ([1 - p, p] @ c**2) ** 2 / ([1 - p, p] @ c**4)
+    assert carrying(one_choice("right", 1, (-9.0,)), np.ones(1)) == pytest.approx([expected, expected])
+    assert expected == pytest.approx(p, rel=1e-3)
+
+
+def test_too_few_answers_are_a_verdict_of_its_own() -> None:
+    """The answer that earns something comes once in 10,000 times; with more answers there is something to judge."""
+    few, many = (estimators(logits=-9.2, truth=1, samples=samples) for samples in (8_000, 400_000))
+    for row, verdict in (("reinforce", "none"), ("leave_one_out", "none"), ("pathwise", "all")):
+        assert (few[row].verdict, many[row].verdict) == ("few", verdict)
+    assert json.loads(json.dumps(few.to_json()))[0]["carrying"] < 2
+    assert "few answers" in few.to_text()
+    assert "not enough answers" in " ".join(few.to_text().split())
+
+
+def test_a_critic_in_a_shared_trunk_is_named() -> None:
+    shared_, apart = (
+        estimators("add-actor-critic", network=(2, 4, 2), apart=apart, step=5, samples=16_000)
+        for apart in (False, True)
+    )
+    assert shared_.taken is not None
+    assert apart.taken is not None
+    assert (shared_.taken.shared, apart.taken.shared) == (("o2",), ())
+    assert (shared_["own"].cosine or 0) > 0.9
+    sentence = "the loss of o2 moves shared units"
+    assert sentence in " ".join(shared_.to_text().split())
+    assert sentence not in " ".join(apart.to_text().split())
+
+
+def test_a_choice_among_many_is_shown_as_it_is_written() -> None:
+    found = estimators("add-categorical", network=(2, 2, 5), step=2, samples=1_600)
+    assert "max(max(" not in found.to_text()
+    assert "  e = exp(o - m)\n" in found.to_text()
+    assert found["own"].formula.startswith("max_o = max(o); m = stop(max_o); ")
+    plain = estimators("add-categorical", network=(2, 2, 5), objective="reinforce", step=2, samples=1_600)
+    assert plain["own"].formula == "reward*score"
+
+
+@pytest.mark.parametrize("first", ["3", "-2", "0", "2 + 1"])
+def test_a_choice_may_begin_anywhere(first: str) -> None:
+    policy = (
+        "m = stop(max(o)); e = exp(o - m); p = e/sum(e); a = stop(sum([below(p) <= uniform]) - 1 + FIRST); "
+        "logp = sum([index == a - (FIRST)]*o) - m - log(sum(e))"
+    ).replace("FIRST", first)
+    experiment = SEVERAL["choice"].change(policy=policy, objective="reinforce", reward="distance")
+    value = float(evaluate(parse(first), {}))
+    own_, named = (
+        in_training(method(one), start(one), 1)
+        for one in (experiment, experiment.change(policy=f"categorical(first={value:g})"))
+    )
+    assert own_.choices == named.choices == tuple(value + k for k in range(5))
+    assert np.array_equal(own_.gradient, named.gradient)
+    with pytest.raises(GlassgradError, match=r"categorical\(first=3\)"):
+        in_training(method(experiment.change(policy=policy.replace("- m", "- 2*m"))), start(experiment), 1)
+
+
+def test_own_first_weights() -> None:
+    """At step 0 the exact gradient is that of the weights that were written: a = 1.5*x1 + 0.5*x2 + 1 + sigma*noise."""
+    found = estimators("add-reinforce", network=(2, 1), init="W1=[[1.5, 0.5]]; b1=[1]", reward="-(a - t)**2", step=0,
+                       samples=16_000)  # fmt: skip
+    x = method(shipped("add-reinforce")).task.domain()
+    off = x @ [1.5, 0.5] + 1 - x.sum(axis=1)
+    assert found.exact == pytest.approx([*(-2 * off @ x / len(x)), -2 * off.mean()])
+    assert found["baseline"].verdict == "none"
+    assert max(deviations(found["baseline"], tuple(found.exact))) < SURE
+
+
+def test_a_choice_with_networks_apart_at_a_step_of_a_run() -> None:
+    found = estimators(SEVERAL["choice-apart"].change(passes=1, reward="distance", steps=20), step=5, samples=16_000)
+    for row in ("reinforce", "baseline", "leave_one_out"):
+        assert found[row].verdict == "none", row
+    assert found.taken is not None
+    assert found.taken.shared == ()
+    assert found["grpo"].verdict == "biased"
+
+
 @pytest.mark.parametrize("name", ["add-reinforce", "sub-reinforce", "choose"])
 def test_the_runs_own_row_is_the_gradient_that_it_used(name: str) -> None:
     """With the run's own questions, noise and baseline, the row gives the numbers that autograd gave in the run."""
@@ -552,6 +672,8 @@ def test_the_p_value_is_that_of_the_largest_of_so_many() -> None:
     assert judged(columns, 1000) == "none"
     assert judged([*columns, Column(0.0, 4.5, 1.0, 1.0)], 1000) == "biased"
     assert p_value([Column(1.0, 1.0, 0.0, 0.0)]) == 1.0
+    assert p_value([Column(0.0, 4.5, 1.0, 1.0, repetitions=25)]) == pytest.approx(2 * stats.t.sf(4.5, 24))
+    assert p_value([Column(0.0, 4.5, 1.0, 1.0, 1000, carrying=30.0)]) == pytest.approx(2 * stats.t.sf(4.5, 29))
     assert 0 < FALSE_ALARM < 0.01
 
 
@@ -560,6 +682,8 @@ def test_what_does_not_vary_is_judged_by_its_size() -> None:
     assert judged([Column(1.0, 0.9, 0.0, 0.0)], 200_000) == "all"
     assert judged([Column(1.0, 0.9, 0.0, 0.0), Column(1.0, 1.0, 0.1, 1.0)], 200_000) == "biased"
     assert judged([Column(0.0, 0.0, 0.0, 0.0)], 200_000) == "none"
+    assert judged([Column(1.0, 0.9, 0.0, 0.0, carrying=3.0)], 200_000) == "few"
+    assert judged([Column(1.0, 9.0, 0.1, 1.0, carrying=3.0), Column(1.0, 1.0, 0.1, 1.0)], 200_000) == "none"
     assert judged([Column(1.0, math.nan, math.nan, math.nan)], 200_000) == "undefined"
 
 
@@ -567,7 +691,7 @@ def test_what_does_not_vary_is_judged_by_its_size() -> None:
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=6), st.floats(-1e6, 1e6), st.integers(0, 5))
 def test_pieces_add_up(sizes: list[int], middle: float, seed: int) -> None:
     rows = np.random.default_rng(seed).normal(middle, 2.0, (sum(sizes), 3))
-    spread = _Spread(3)
+    spread = _Spread(np.zeros(3))
     for part in np.split(rows, np.cumsum(sizes)[:-1]):
         spread.add(part)
     assert spread.mean == pytest.approx(rows.mean(axis=0), rel=1e-12)
@@ -575,7 +699,7 @@ def test_pieces_add_up(sizes: list[int], middle: float, seed: int) -> None:
 
 
 def test_equal_rows_have_no_spread() -> None:
-    spread = _Spread(1)
+    spread = _Spread(np.zeros(1))
     for _ in range(3):
         spread.add(np.full((1000, 1), 0.1))
     assert spread.standard_error == 0

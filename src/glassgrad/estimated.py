@@ -17,8 +17,9 @@ from glassgrad.method import Method, method
 from glassgrad.rl.arriving import Arriving, arriving, of_run
 from glassgrad.rl.estimate import SAMPLES, Estimate, estimate
 from glassgrad.rl.estimators import Estimator, own
-from glassgrad.rl.in_training import check, in_training
+from glassgrad.rl.in_training import check, in_training, questions
 from glassgrad.rl.network import flat
+from glassgrad.rl.several_outputs import shared
 from glassgrad.rl.situation import Situation, one_choice, one_question
 
 if TYPE_CHECKING:
@@ -33,11 +34,15 @@ AFTER = 100  # updates, if nobody says
 
 
 class Taken(NamedTuple):
-    """The gradient that the run itself used at this step: how long it is along the exact one, and its direction."""
+    """The gradient that the run itself used at this step: how long it is along the exact one, and its direction.
+
+    shared: outputs beside the policy's, such as a critic, whose loss moves the same units: their part is in it.
+    """
 
     scale: float
     cosine: float
     answers: int
+    shared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -253,7 +258,8 @@ def _at_step(
         row = own(of.pieces["objective"].name, size=experiment.group)
         more = [(row, of_run(of, moment.lines, after + 1, situation))]
         used = -flat(of, moment.gradients) * situation.moving
-        taken = None if of.regulariser else _taken(used, situation.gradient, len(moment.inputs))
+        others = shared(of, flat(of, parameters), questions(of), situation)
+        taken = None if of.regulariser else _taken(used, situation.gradient, len(moment.inputs), others)
     found = estimate(situation, samples=samples, seed=experiment.seed, more=more, progress=progress)
     return Estimates(situation, found, experiment.seed, experiment, after, taken)
 
@@ -267,12 +273,12 @@ def _trained(experiment: Experiment, of: Method, after: int, progress: Progress 
     return train(experiment.change(steps=steps), every=max(1, after), progress=progress, until=after + 1)
 
 
-def _taken(gradient: Floats, exact: Floats, answers: int) -> Taken | None:
+def _taken(gradient: Floats, exact: Floats, answers: int, others: tuple[str, ...]) -> Taken | None:
     size, length = float(np.linalg.norm(gradient)), float(np.linalg.norm(exact))
     if not size or not length or not np.isfinite(size):
         return None
     along = float(gradient @ exact) / length
-    return Taken(along / length, along / size, answers)
+    return Taken(along / length, along / size, answers, others)
 
 
 __all__ = ["Estimates", "Taken", "estimators"]

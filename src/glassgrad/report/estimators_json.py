@@ -53,6 +53,7 @@ def _numbers(column: Column) -> dict[str, float | None]:
         "variance": column.variance,
         "bias": column.bias,
         "scale": column.scale,
+        "carrying": column.carrying,
     }
 
 

@@ -1,6 +1,7 @@
 """The picture of estimators beside the exact gradient: how far off each is, how noisy, and parameter by parameter.
 
-Blue: no bias was seen; orange: one was. Made with matplotlib's objects alone, as the pictures of a comparison are.
+Blue: no bias was seen; orange: one was; grey: too few answers to tell. Made with matplotlib's objects alone, as the
+pictures of a comparison are.
 """
 
 import math
@@ -140,7 +141,7 @@ def _air(low: float, high: float) -> tuple[float, float]:
 
 def _colour(column: Column | None, one: Estimate) -> str:
     verdict = one.verdict if column is None else judged([column], one.samples)
-    return SOLVED if verdict == "none" else FAILED
+    return SOFT if verdict == "few" else SOLVED if verdict == "none" else FAILED
 
 
 def _reach(columns: Sequence[Column]) -> tuple[float, float]:

@@ -29,7 +29,7 @@ HURTS = 1.2  # so many times the variance
 NARROW = 18  # cells of a heading that stands in the first column
 SHOWN = 24  # parameters whose z are printed
 ACROSS = 12  # estimators side by side, where each parameter has a line
-COLOURS = {"none": "green", "biased": "yellow", "all": "bold red", "undefined": "bold red"}
+COLOURS = {"none": "green", "biased": "yellow", "all": "bold red", "few": "dim", "undefined": "bold red"}
 
 Pairs = list[tuple[str, str]]
 
@@ -107,8 +107,7 @@ def _answer_of_run(here: Situation, of: Method) -> str:
     if here.chance == "noise":
         return say("estimators.normal_run", sigma=number_text(float(here.values["sigma"])))
     if several:
-        first = of.numbers["first"]
-        return say("estimators.softmax_run", first=first, last=first + of.network.outputs - 1)
+        return say("estimators.softmax_run", first=here.choices[0], last=here.choices[-1])
     return say("estimators.choice_run")
 
 
@@ -159,7 +158,7 @@ def _off(found: Estimates, columns: Sequence[Column]) -> Cells:
             _name(found, one),
             f"{four(column.mean)} ± {four(column.standard_error)}",
             four(column.bias),
-            _z(column.z),
+            _judged_z(column),
             three(column.variance),
             _two(column.scale),
             say(f"estimators.verdict_{judged([column], one.samples)}"),
@@ -173,7 +172,7 @@ def _off_run(found: Estimates) -> Cells:
     keys = ("mean", "variance", "scale", "cosine", "largest", "verdict")
     lines = []
     for one in found.estimates:
-        column, largest = one.along, max((c.z for c in one.columns if c.z is not None), key=abs, default=None)
+        column = one.along
         lines.append(
             [
                 _name(found, one),
@@ -181,7 +180,7 @@ def _off_run(found: Estimates) -> Cells:
                 three(column.variance),
                 _two(column.scale),
                 _cosine(one),
-                _z(largest),
+                _z(one.largest),
                 say(f"estimators.verdict_{one.verdict}"),
             ]
         )
@@ -221,7 +220,11 @@ def _by_parameter(found: Estimates) -> Iterator[tuple[str, Cells, Colours]]:
     numbered = [(i, one) for i, one in enumerate(found.estimates, 1) if one.estimator.kind != "wrong"][:ACROSS]
     heads = ["", say("estimators.exact"), *(str(i) for i, _ in numbered)]
     lines = [
-        [found.parameters[i], three_signed(float(found.exact[i])), *(_z(one.columns[i].z, 9.95) for _, one in numbered)]
+        [
+            found.parameters[i],
+            three_signed(float(found.exact[i])),
+            *(_judged_z(one.columns[i], 9.95) for _, one in numbered),
+        ]
         for i in chosen
     ]
     yield heading, (heads, lines), []
@@ -237,7 +240,11 @@ def legend(found: Estimates) -> Pairs:
     ]
     if run or len(found.parameters) > 1:
         pairs.append((say("estimators.column_cosine"), say("estimators.means_cosine")))
-    return [*pairs, (say("estimators.column_needed"), say("estimators.means_needed"))]
+    pairs.append((say("estimators.column_needed"), say("estimators.means_needed")))
+    each = (judged([column], one.samples) for one in found.estimates for column in one.columns)
+    if "few" in ([one.verdict for one in found.estimates] if run else each):
+        pairs.append((say("estimators.verdict_few"), say("estimators.means_few")))
+    return pairs
 
 
 def notes(found: Estimates) -> Iterator[str]:
@@ -260,6 +267,8 @@ def notes(found: Estimates) -> Iterator[str]:
     if found.taken is not None:
         scale, cosine = f"{found.taken.scale:.2f}", f"{found.taken.cosine:.3f}"
         yield say("estimators.taken", answers=found.taken.answers, scale=scale, cosine=cosine)
+        if found.taken.shared:
+            yield say("estimators.taken_shared", outputs=", ".join(found.taken.shared))
     if found.situation.exact.error > 1e-10:
         yield say("estimators.uncertain", error=f"{found.situation.exact.error:.0e}")
 
@@ -296,7 +305,8 @@ def what(found: Estimates) -> Iterator[What]:
         row = one.estimator
         claim, reading = (str(getattr(text, language())) for text in (row.claim, row.reading))
         source = f" [{row.source}]" if row.source and row.kind != "wrong" else ""
-        formulas = (row.objective,) if row.moves else (row.objective, f"→ {one.formula}")
+        arrives = one.written or (f"→ {one.formula}",)
+        formulas = (row.objective,) if row.moves else (row.objective, *arrives)
         yield What(row.name, claim, formulas, f"{reading}{source}")
 
 
@@ -388,6 +398,10 @@ def three(value: float) -> str:
 def three_signed(value: float) -> str:
     """A number in three digits, with its sign."""
     return ("-" if value < 0 else "") + three(abs(value))
+
+
+def _judged_z(column: Column, few: float = 99.95) -> str:
+    return _z(column.z if column.enough else None, few)
 
 
 def _z(z: float | None, few: float = 99.95) -> str:

@@ -1,7 +1,9 @@
 """What arrives at the output under an estimator: -dL/dv for each v that decides the answer, from its objective."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_fields
 
 from glassgrad.errors import FormulaError
 from glassgrad.formula.adjoint import adjoints
@@ -28,12 +30,14 @@ class Arriving:
 
     lines: in order; `do` (or `dz1`, …) among them. needed: those that have to be computed.
     values: of settings and states. formula: -dL/dv of the first variable, as a reader sees it.
+    written: a choice among many outputs, as its lines are written, which is shorter than one formula.
     """
 
     lines: tuple[Line, ...]
     needed: tuple[Line, ...]
     values: Mapping[str, Array] = field(default_factory=dict)
     formula: str = ""
+    written: tuple[str, ...] = ()
 
     @property
     def asks_reward(self) -> bool:
@@ -87,7 +91,12 @@ def arriving(estimator: Estimator, situation: Situation) -> Arriving | None:
 
 def of_run(of: Method, states: Mapping[str, float], step: int, situation: Situation) -> Arriving:
     """The lines of a run's own objective, with its states as they are at a step."""
-    return _arriving(of.program.lines, of.backward, {**of.numbers, **states, "step": float(step)}, situation)
+    found = _arriving(of.program.lines, of.backward, {**of.numbers, **states, "step": float(step)}, situation)
+    if situation.chance == "noise" or not re.search(r"\bo2\b", found.formula):  # it stands alone
+        return found
+    written = tuple(Line(name, tree, "sample") for name, tree in of.written)
+    used = [f"{line.name} = {show(line.tree)}" for line in written if line.name in reads(written, "objective")]
+    return replace_fields(found, formula="; ".join(used), written=tuple(used))
 
 
 def _arriving(

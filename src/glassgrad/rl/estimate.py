@@ -12,12 +12,14 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
+from scipy import special
 
 from glassgrad.draws import Floats, normals, uniforms
 from glassgrad.errors import ExperimentError
 from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.functions import Array
 from glassgrad.rl.arriving import Arriving, arriving, moving_formula
+from glassgrad.rl.carrying import carrying
 from glassgrad.rl.estimators import BATCH, ESTIMATORS, Estimator
 from glassgrad.rl.grouped import Grouped
 from glassgrad.rl.situation import Situation
@@ -28,20 +30,27 @@ PIECE = 1 << 18  # answers that are in memory at a time
 NUMBERS = 1 << 22  # and numbers of all parameters
 FALSE_ALARM = 0.001  # how often an unbiased estimator is called biased
 ROUNDING = 1e-12  # a spread below this share of the size is none
+CARRYING = 20  # answers that have to carry a column for it to be judged: so many are not all missed
 SEEN = 20  # where nothing varies, a bias could still come from answers rarer than so many among all
 
 Progress = Callable[[int, int], None]
-Verdict = Literal["none", "biased", "all", "undefined"]
-"""none: no bias was seen; biased: one was; all: it does not vary, and is not the gradient; undefined: not a number."""
+Verdict = Literal["none", "biased", "all", "few", "undefined"]
+"""none: no bias was seen; biased: one was; all: it does not vary, and is not the gradient; few: too few answers carry
+the gradient to tell; undefined: not a number."""
 
 
 class Column(NamedTuple):
-    """What was found in one direction: along a parameter, or along the gradient."""
+    """What was found in one direction: along a parameter, or along the gradient.
+
+    repetitions: how many the standard error is from. carrying: how many answers carry the spread, drawn or not.
+    """
 
     exact: float
     mean: float
     standard_error: float
     variance: float
+    repetitions: float = math.inf
+    carrying: float = math.inf
 
     @property
     def bias(self) -> float:
@@ -57,25 +66,45 @@ class Column(NamedTuple):
         """The mean as a share of what is exact; None where that is 0."""
         return self.mean / self.exact if self.exact else None
 
+    @property
+    def enough(self) -> bool:
+        """Whether answers enough carry the spread for a bias to be told from bad luck."""
+        return self.carrying >= CARRYING
+
+    @property
+    def p_value(self) -> float:
+        """How probable such a |z| is, or a larger one, without a bias: Student's, as many repetitions as carry it."""
+        freedom = min(self.repetitions, self.carrying) - 1
+        return 1.0 if self.z is None else 2 * float(special.stdtr(freedom, -abs(self.z)))
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing arrives here, nor should."""
+        return not (self.exact or self.mean or self.standard_error)
+
 
 @dataclass(frozen=True)
 class Estimate:
     """One estimator, measured.
 
-    formula: what arrives at the output. samples: answers (moves of all parameters: questions answered).
-    exact, mean, standard_error, variance (parameters): variance is that of one answer's share, samples times the
-    standard error's square. along: the same along the exact gradient. evaluations: rewards, and derivatives of the
-    reward's formula, that were computed. seconds: without the drawing of chance.
+    formula: what arrives at the output; written: the lines that are shown in its place, if any.
+    samples: answers (moves of all parameters: questions answered). exact, mean, standard_error, variance (parameters):
+    variance is that of one answer's share, samples times the standard error's square. along: the same along the exact
+    gradient. repetitions: how many were measured; carrying (parameters): how many answers carry the spread.
+    rewards, derivatives: how many were computed, of the reward and of its formula. seconds: without drawing chance.
     """
 
     estimator: Estimator
     formula: str
+    written: tuple[str, ...]
     parameters: tuple[str, ...]
     samples: int
     exact: Floats
     mean: Floats
     standard_error: Floats
     along: Column
+    repetitions: int
+    carrying: Floats
     rewards: int
     derivatives: int
     seconds: float
@@ -87,8 +116,14 @@ class Estimate:
     @property
     def columns(self) -> tuple[Column, ...]:
         """One column a parameter."""
-        every = zip(self.exact, self.mean, self.standard_error, self.variance, strict=True)
+        count = np.full(len(self.exact), self.repetitions)
+        every = zip(self.exact, self.mean, self.standard_error, self.variance, count, self.carrying, strict=True)
         return tuple(Column(*map(float, column)) for column in every)
+
+    @property
+    def largest(self) -> float | None:
+        """The largest z of all parameters that can be judged; None where there is none."""
+        return max((c.z for c in self.columns if c.z is not None and c.enough), key=abs, default=None)
 
     @property
     def scale(self) -> float | None:
@@ -119,10 +154,17 @@ class Estimate:
 
 
 def judged(columns: Sequence[Column], samples: int) -> Verdict:
-    """Whether a bias was seen in any of some columns; an unbiased estimator is called biased once in 1,000 times."""
+    """Whether a bias was seen in any of some columns; an unbiased estimator is called biased once in 1,000 times.
+
+    Columns that few answers carry are left out: there, answers that were hardly drawn decide.
+    """
     if not all(math.isfinite(column.mean) for column in columns):
         return "undefined"
+    some = any(not column.empty for column in columns)
     size = max((max(abs(column.exact), abs(column.mean)) for column in columns), default=0.0)
+    columns = [column for column in columns if column.enough or column.empty]
+    if some and all(column.empty for column in columns):
+        return "few"
     fixed = [column for column in columns if column.z is None]
     off = any(abs(column.bias) > SEEN / samples * size for column in fixed)
     if off and len(fixed) == len(columns):
@@ -131,9 +173,9 @@ def judged(columns: Sequence[Column], samples: int) -> Verdict:
 
 
 def p_value(columns: Sequence[Column]) -> float:
-    """How probable such a largest |z| is, or a larger one, if there is no bias: for so many normal z (Šidák)."""
-    found = [abs(z) for column in columns if (z := column.z) is not None]
-    one = math.erfc(max(found) / math.sqrt(2)) if found else 1.0
+    """How probable so small a p of one of them is, or a smaller one, if there is no bias: for so many (Šidák)."""
+    found = [column.p_value for column in columns if column.z is not None and column.enough]
+    one = min(found, default=1.0)
     return -math.expm1(len(found) * math.log1p(-one)) if one < 1 else 1.0
 
 
@@ -175,7 +217,14 @@ def estimate(
         done += count
         if progress is not None:
             progress(done, total)
-    return tuple(meter.found() for meter in meters)
+    share = carrying(situation, _direction(situation))
+    return tuple(meter.found(share) for meter in meters)
+
+
+def _direction(situation: Situation) -> Floats:
+    """The direction of the exact gradient (parameters); 0 where there is none."""
+    length = float(np.linalg.norm(situation.gradient))
+    return situation.gradient / length if length else np.zeros_like(situation.gradient)
 
 
 def _pieces(total: int, whole: int, situation: Situation) -> Iterator[int]:
@@ -216,9 +265,8 @@ class _Meter:
         self.group = estimator.size if estimator.over == "group" or lines.reads_groups else several
         self.size = self.group * situation.questions
         self.axes = (2,) if estimator.over == "group" else (1, 2)
-        length = float(np.linalg.norm(situation.gradient))
-        self.direction = situation.gradient / length if length else np.zeros_like(situation.gradient)
-        self.spread = _Spread(len(situation.parameters) + 1)
+        self.direction = _direction(situation)
+        self.spread = _Spread(np.append(situation.gradient, situation.gradient @ self.direction))
         self.seconds = 0.0
         self.answers = 0
 
@@ -271,22 +319,28 @@ class _Meter:
         found = {name: value[:, None] if np.ndim(value) else value for name, value in columns.items()}
         return {**found, self.of.chance: chance}
 
-    def found(self) -> Estimate:
-        mean, error = self.spread.mean, self.spread.standard_error
+    def found(self, share: Floats) -> Estimate:
+        """What was measured; share: of the answers, which carry each column."""
+        mean, error, count = self.spread.mean, self.spread.standard_error, self.spread.count
         exact = self.of.gradient
-        along = Column(
-            float(exact @ self.direction), float(mean[-1]), float(error[-1]), self.answers * float(error[-1]) ** 2
-        )
+        carried = np.minimum(self.answers * share, self.spread.carrying)
+        if self.lines.reads_others or self.lines.reads_groups:  # a spread may need several rare answers in one group
+            carried = np.where((error == 0) & np.any(error > 0), 0.0, carried)
+        far, wide = float(mean[-1]), float(error[-1])
+        along = Column(float(exact @ self.direction), far, wide, self.answers * wide**2, count, float(carried[-1]))
         times = 1 + ("mirror" in self.estimator.objective) if self.estimator.moves else int(self.lines.asks_reward)
         return Estimate(
             self.estimator,
             self.lines.formula,
+            self.lines.written,
             self.of.parameters,
             self.answers,
             exact,
             mean[:-1],
             error[:-1],
             along,
+            count,
+            carried[:-1],
             self.answers * times,
             self.answers * int(self.lines.asks_slope),
             self.seconds,
@@ -294,17 +348,24 @@ class _Meter:
 
 
 class _Spread:
-    """Mean and standard error of rows that come in pieces. Source: Chan, Golub & LeVeque 1979."""
+    """Mean and standard error of rows that come in pieces. Source: Chan, Golub & LeVeque 1979.
 
-    def __init__(self, columns: int) -> None:
-        self.count, self.mean, self.squares = 0, np.zeros(columns), np.zeros(columns)
-        self.largest = np.zeros(columns)
+    exact: what the mean should be; a spread that is rounding beside it is none. fourth: Σ(row - middle)**4, with the
+    mean of the first piece as middle.
+    """
+
+    def __init__(self, exact: Floats) -> None:
+        self.count, self.mean, self.squares = 0, np.zeros_like(exact), np.zeros_like(exact)
+        self.middle, self.fourth = self.mean, np.zeros_like(exact)
+        self.largest = np.abs(exact)
 
     @np.errstate(all="ignore")
     def add(self, rows: Floats) -> None:
         n, mean = len(rows), rows.mean(axis=0)
         away, both = mean - self.mean, self.count + n
         self.squares += np.sum((rows - mean) ** 2, axis=0) + away**2 * (self.count * n / both)
+        self.middle = self.middle if self.count else mean
+        self.fourth += np.sum((rows - self.middle) ** 4, axis=0)
         self.mean = self.mean + away * (n / both)
         self.count = both
         self.largest = np.maximum(self.largest, np.max(np.abs(rows), axis=0))
@@ -314,6 +375,16 @@ class _Spread:
         """Of the mean; 0 where the rows differ by no more than rounding."""
         deviation = np.sqrt(self.squares / max(1, self.count - 1))
         return np.where(deviation > ROUNDING * self.largest, deviation / math.sqrt(self.count), 0.0)
+
+    @property
+    @np.errstate(all="ignore")
+    def carrying(self) -> Floats:
+        """How many repetitions carry the spread, normal ones being no obstacle: count/(kurtosis - 3), or inf.
+
+        Of the kurtosis two of its standard errors, 2*sqrt(24/count), are taken away.
+        """
+        more = self.count * self.fourth / self.squares**2 - 3 - 2 * math.sqrt(24 / self.count)
+        return np.where((self.standard_error > 0) & (more > 0), self.count / more, math.inf)
 
 
 __all__ = ["FALSE_ALARM", "SAMPLES", "Column", "Estimate", "Verdict", "estimate", "judged", "p_value"]

@@ -8,23 +8,18 @@ import numpy as np
 
 from glassgrad.draws import Floats
 from glassgrad.errors import ExperimentError
-from glassgrad.formula.derivative import derivative
 from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.functions import Array
 from glassgrad.formula.lines import Line
-from glassgrad.formula.simplify import ONE
 from glassgrad.formula.tree import Number, Symbol, Tree, substitute, symbols
 from glassgrad.method import Method
-from glassgrad.rl.exact import Exact, bernoulli, normal, without_stop
+from glassgrad.rl.exact import Exact, bernoulli, normal
 from glassgrad.rl.network import every_output, flat, jacobian, outputs
 from glassgrad.rl.several_outputs import answering, several
 from glassgrad.rl.situation import (
     Situation,
     alone,
-    bernoulli_lines,
-    check_sigma,
     earned,
-    gaussian_lines,
     inlined,
 )
 
@@ -73,7 +68,7 @@ def in_training(of: Method, parameters: Mapping[str, Any], step: int, sigma: flo
         exact, spread = _choice(reward, o, values), float(np.sqrt(np.mean(o * (1 - o))))
         size = float(np.sqrt(np.mean(np.sum(slopes**2, axis=1))))
         spread = min(spread, size)  # where nothing is left to chance, a step of a tenth at most
-        return Situation(**shared, values=values, exact=exact, spread=spread, chance="uniform")
+        return Situation(**shared, values=values, exact=exact, spread=spread, chance="uniform", choices=(0.0, 1.0))
     found = normal(reward, o, chance.sigma, values)
     exact = replace(found, slopes={"o": found.slopes["mu"]})
     place = {**values, "sigma": chance.sigma}
@@ -129,22 +124,10 @@ def chance_of(of: Method, step: int, sigma: float | None = None) -> Chance:
     Raises:
         ExperimentError: neither with o + sigma*noise nor with a choice of 1 with probability o.
     """
-    if sigma is not None:
-        check_sigma(sigma)
-        return Chance(gaussian_lines(), sigma)
-    tree = without_stop(substitute(inlined(of.program.lines, of.program.latest["a"]), _numbers(of, step)))
-    if tree == without_stop(inlined(bernoulli_lines(), "a")):
-        return Chance(bernoulli_lines(), None)
-    if not {"noise", "uniform"} & set(symbols(tree)):
-        raise ExperimentError("estimators.no_chance", policy=of.pieces["policy"].name[:40])
-    slope, middle = derivative(tree, "noise"), substitute(tree, {"noise": Number(0.0)})
-    tried = np.array([-3.5, 0.0, 0.25, 7.0])
-    plain = not symbols(slope) and set(symbols(middle)) <= {"o"} and derivative(middle, "o") == ONE
-    if not plain or not np.array_equal(evaluate(middle, {"o": tried}), tried):
+    found = answering(of, _numbers(of, step), sigma)
+    if symbols(found.sigma):
         raise ExperimentError("estimators.policy", policy=of.pieces["policy"].name[:40])
-    found = abs(float(evaluate(slope, {})))
-    check_sigma(found)
-    return Chance(gaussian_lines(), found)
+    return Chance(found.lines(1), None if found.mean is None else float(evaluate(found.sigma, {})))
 
 
 def _numbers(of: Method, step: int) -> dict[str, Tree]:

@@ -3,7 +3,6 @@
 A sigma that is learned is a formula in the outputs: dJ/do_k = dJ/dmu*[o_k is the mean] + dJ/dsigma*dsigma/do_k.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,22 +14,24 @@ from glassgrad.errors import ExperimentError
 from glassgrad.formula.derivative import derivative
 from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.functions import Array
-from glassgrad.formula.lines import Level, Line, read_lines, split_lines
+from glassgrad.formula.lines import Level, Line, read_lines
 from glassgrad.formula.outputs import INDEX, several_outputs
 from glassgrad.formula.simplify import ONE
 from glassgrad.formula.tree import Number, Symbol, Tree, substitute, symbols
 from glassgrad.method import Method
+from glassgrad.rl.arriving import joined
 from glassgrad.rl.exact import Exact, choice, normal, without_stop
 from glassgrad.rl.network import every_output, jacobian
-from glassgrad.rl.situation import Situation, check_sigma, earned, gaussian_lines, inlined
+from glassgrad.rl.situation import Situation, bernoulli_lines, check_sigma, earned, gaussian_lines, inlined
 from glassgrad.tables.policies import POLICIES
 
 
 @dataclass(frozen=True)
 class Answering:
-    """How several outputs answer by chance: mean + sigma*noise, or, where mean is None, first + a choice by softmax.
+    """How outputs answer by chance: mean + sigma*noise, or, where mean is None, first + a choice by softmax.
 
     mean: the output that is the mean. sigma: a formula in the outputs. first: the first of the answers to choose from.
+    One output alone has a fixed sigma, and chooses 1 with probability o, else 0.
     """
 
     mean: str | None
@@ -39,6 +40,8 @@ class Answering:
 
     def lines(self, outputs: int) -> tuple[Line, ...]:
         """The policy's lines, with the mean called o."""
+        if outputs == 1:
+            return bernoulli_lines() if self.mean is None else gaussian_lines()
         if self.mean is not None:
             before = (Line("o", Symbol(self.mean), "sample"), Line("sigma", self.sigma, "sample"))
             return (*before, *gaussian_lines())
@@ -50,12 +53,12 @@ class Answering:
 
 
 def answering(of: Method, numbers: Mapping[str, Tree], sigma: float | None = None) -> Answering:
-    """How a policy of several outputs answers by chance.
+    """How a policy answers by chance.
 
-    numbers: the values of all settings. sigma: answer with o1 + sigma*noise, whatever the policy is.
+    numbers: the values of all settings. sigma: answer with the first output + sigma*noise, whatever the policy is.
 
     Raises:
-        ExperimentError: neither with one of the outputs + sigma*noise nor with a choice by softmax.
+        ExperimentError: neither with one of the outputs + sigma*noise nor with a choice.
 
     Example:
         >>> from glassgrad.formula.text import show
@@ -67,11 +70,11 @@ def answering(of: Method, numbers: Mapping[str, Tree], sigma: float | None = Non
     """
     if sigma is not None:
         check_sigma(sigma)
-        return Answering("o1", Number(float(sigma)))
+        return Answering(of.outputs[0], Number(float(sigma)))
     policy = of.pieces["policy"]
-    if _plain(policy.formula) == _plain(POLICIES["categorical"].formula):
-        return Answering(None, first=float(of.numbers["first"]))
     tree = without_stop(substitute(inlined(of.program.lines, of.program.latest["a"]), dict(numbers)))
+    if chosen := _choosing(tree, of.outputs):
+        return chosen
     if not {"noise", "uniform"} & set(symbols(tree)):
         raise ExperimentError("estimators.no_chance", policy=policy.name[:40])
     spread, middle = derivative(tree, "noise"), substitute(tree, {"noise": Number(0.0)})
@@ -85,16 +88,24 @@ def answering(of: Method, numbers: Mapping[str, Tree], sigma: float | None = Non
     return Answering(mean, spread)
 
 
-def _plain(formula: str) -> list[str]:
-    """Lines without spaces, an answer that is kept for several updates being one that is tried."""
-    return [re.sub(r"\bold(?=\()", "stop", line.replace(" ", "")) for line in split_lines(formula)]
+def _choosing(tree: Tree, outputs: tuple[str, ...]) -> Answering | None:
+    """The choice that an answer is: by softmax, from any first answer on; of one output, 1 with probability o."""
+    if outputs == ("o",):
+        return Answering(None) if tree == without_stop(inlined(bernoulli_lines(), "a")) else None
+    known = {name: np.zeros(1) for name in outputs} | {"uniform": np.zeros(1)}  # the first answer is chosen
+    if not set(symbols(tree)) <= set(known):
+        return None
+    found = Answering(None, first=float(np.ravel(evaluate(tree, known))[0]))
+    same = without_stop(inlined(found.lines(len(outputs)), "a"))
+    return found if joined(same) == joined(tree) else None
 
 
 def _is(tree: Tree, name: str, outputs: tuple[str, ...]) -> bool:
     """Whether a formula is worth just this output, whatever the others are."""
     tried = np.array([-3.5, 0.0, 0.25, 7.0])
     known = {other: np.roll(tried, k) for k, other in enumerate(outputs, 1)} | {name: tried}
-    return set(symbols(tree)) <= set(outputs) and np.array_equal(evaluate(tree, known), tried)
+    plain = set(symbols(tree)) <= set(outputs) and derivative(tree, name) == ONE
+    return plain and np.array_equal(evaluate(tree, known), tried)
 
 
 def several(
@@ -121,7 +132,15 @@ def several(
         move=lambda by: _named(deciding, names, every_output(of, theta + by, inputs)),
         spread=spread,
         chance="uniform" if how.mean is None else "noise",
+        choices=tuple(how.first + k for k in range(len(names))) if how.mean is None else (),
     )
+
+
+def shared(of: Method, theta: Floats, inputs: Floats, situation: Situation) -> tuple[str, ...]:
+    """The outputs that do not decide the answer, whose loss yet moves units that do: a critic in a shared trunk."""
+    beside = [k for k, name in enumerate(of.outputs) if name not in situation.variables and of.arriving(k) is not None]
+    moved = {k: np.any(jacobian(of, theta, inputs, k)[1] != 0, axis=0) for k in beside}
+    return tuple(of.outputs[k] for k in beside if np.any(moved[k] & (situation.moving > 0)))
 
 
 def _named(deciding: list[str], names: tuple[str, ...], outputs: Floats) -> dict[str, Floats]:
@@ -150,4 +169,4 @@ def _choice(how: Answering, o: Mapping[str, Floats], reward: Tree, values: Mappi
     return choice(outputs, np.stack([earned(reward, answer, values) for answer in answers], axis=1)), 1.0
 
 
-__all__ = ["Answering", "answering", "several"]
+__all__ = ["Answering", "answering", "several", "shared"]

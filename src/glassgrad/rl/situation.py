@@ -36,6 +36,7 @@ class Situation:
     slopes: by variable, its derivatives with respect to the parameters, (questions, parameters).
     parameters: their names. move: the variables (sets, questions) when (sets, parameters) are added to the parameters.
     spread: how far the answers scatter, as parameters see it: s is a tenth of it.
+    choices: the answers of which one is chosen; none where the answer is normal.
     """
 
     policy: tuple[Line, ...]
@@ -48,6 +49,7 @@ class Situation:
     move: Move = field(repr=False)
     spread: float
     chance: str
+    choices: tuple[float, ...] = ()
 
     @property
     def questions(self) -> int:
@@ -142,6 +144,7 @@ def one_choice(reward: str, truth: float, logits: tuple[float, ...]) -> Situatio
         move=lambda by: {name: z[i] + by[:, i : i + 1] for i, name in enumerate(names)},
         spread=1.0,
         chance="uniform",
+        choices=tuple(map(float, answers)),
     )
 
 
