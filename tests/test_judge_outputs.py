@@ -22,11 +22,12 @@ from glassgrad.errors import ExperimentError
 from glassgrad.judged import Judgement, judge
 from glassgrad.locale import Language, set_language
 from glassgrad.method import method
+from glassgrad.rl.judge_critic import critics
 from glassgrad.rl.judge_drawing import Chances, drawn
 from glassgrad.rl.judge_experiment import asked
 from glassgrad.rl.judge_feedback import feedback
 from glassgrad.rl.judge_objectives import OF_SEVERAL
-from glassgrad.rl.judge_outputs import alone, places, policy_outputs
+from glassgrad.rl.judge_outputs import Place, alone, places, policy_outputs
 from glassgrad.rl.judge_several import Several, Updates
 from glassgrad.tables.experiments import METHODS, shipped
 
@@ -211,6 +212,66 @@ def test_two_kinds_of_chance_are_drawn() -> None:
     assert (found["d"].outcome, found["e"].holds) == ("unknown", False)
 
 
+# Places that coincide, as with own weights.
+
+ALIKE: dict[str, Any] = {
+    "network": (2, 1, 2), "samples": 40, "steps": 20, "reward": "distance",
+    "init": "W1=[[0.5, 0.3]]; b1=[0.1]; W2=[[0.7],[0.2]]; b2=[0, 0.1]",
+    "policy": f"a = stop(o1 + 0.5*noise); logp = {AROUND_O1.format('a')}",
+}  # fmt: skip
+ON_O2 = "a = stop(o2 + 0.5*noise); logp = -(a - o2)**2/(2*0.5**2)"
+SPREAD = "s = abs(o2) + 0.1; a = stop(o1 + s*noise); logp = -(a - o1)**2/(2*s**2) - log(s)"
+
+
+def alike(objective: str, **settings: Any) -> Judgement:
+    return judged("add", **(ALIKE | {"objective": objective} | settings))
+
+
+def test_a_critic_that_is_off_is_seen_though_networks_start_alike() -> None:
+    found = alike("adv = stop(reward - o2); objective = -adv*logp + (o2 - stop(reward) - 1)**2")
+    (critic,) = found.critics
+    assert critic.follows == "off"
+    assert (critic.factor, critic.offset) == pytest.approx((2.0, 1.0), abs=1e-6)
+    assert found.several is not None
+    assert len({(place.outputs["o1"], place.outputs["o2"]) for place in found.several.places}) == 9
+
+
+def test_what_another_output_moves_is_seen_though_networks_start_alike() -> None:
+    for objective in ("-stop(reward*o2)*logp", "-stop(reward*max(o2, 1.2))*logp"):
+        found = alike(objective)
+        assert (found["f"].outcome, found.objectives, len(found.profile.o)) == ("several", (), 0)
+        assert "the other outputs move the update of o1" in " ".join(found.to_text().split())
+        assert found.to_text().count("seed 0, first") == 1
+
+
+def test_no_name_is_given_because_places_coincide() -> None:
+    assert not alike("-stop(reward**3)*logp", policy=ON_O2).objectives
+    assert not alike("-stop(reward**3)*logp", policy=SPREAD).objectives
+    named = alike("-stop(reward)*logp", policy=SPREAD).objectives
+    assert [fit.objective.name for fit in named] == ["expected_reward"]
+    zeros = alike("-stop(reward**3)*logp", policy=SPREAD, init="zeros")
+    assert (zeros.objectives, zeros["d"].holds) == ((), False)
+    assert "places around where they start are looked at, too" in " ".join(zeros.to_text().split())
+
+
+def test_too_few_places_tell_nothing() -> None:
+    random = np.random.default_rng(4)
+    update, slopes = random.normal(size=(1, 5, 2)), dict.fromkeys(("dJ", "dH", "dS", "dW"), random.normal(size=(5, 2)))
+    same = tuple(Place(seed, False, {"o1": 1.0, "o2": 2.0, "o3": 0.0}) for seed in range(5))
+    seen = Several(same, ("o1", "o2"), ("o1", "o2"), np.repeat(update[:, :1], 5, axis=1), None, slopes)
+    assert (seen.named(), seen.enough) == ((), False)
+    critic = Several(same, ("o3",), (), np.ones((1, 5, 1)), np.full(5, 0.3), {})
+    assert [one.follows for one in critics(critic)] == ["unknown"]
+    apart = Several(places_of(5), ("o2",), (), np.ones((1, 5, 1)), np.full(5, np.nan), {})
+    assert [one.follows for one in critics(apart)] == ["unknown"]
+
+
+def test_places_around_stay_between_the_ends() -> None:
+    inside = alike("-stop(reward)*o1 + (o2 - stop(reward))**2", output_activation="sigmoid", policy="a = o1*o2")
+    assert inside.several is not None
+    assert all(0 < o < 1 for place in inside.several.places for o in place.outputs.values())
+
+
 # Each number against an oracle.
 
 
@@ -324,9 +385,7 @@ def test_each_named_objective_is_found(row: Any) -> None:
 
 
 def places_of(count: int) -> Any:
-    from glassgrad.rl.judge_outputs import Place
-
-    return tuple(Place(seed, False, {"o1": 0.0, "o2": 0.0}) for seed in range(count))
+    return tuple(Place(seed, False, {"o1": float(seed), "o2": 0.0}) for seed in range(count))
 
 
 def test_chance_is_met_where_it_turns() -> None:

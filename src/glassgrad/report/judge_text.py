@@ -123,7 +123,8 @@ def slips(found: Judgement) -> Iterator[str]:
 def climbs(found: Judgement) -> str:
     """Which objective the update climbs, and how its length compares."""
     if not found.objectives:
-        return say("judge.nameless")
+        seen = found.several
+        return say("judge.nameless" if seen is None or len(found.profile.o) or seen.enough else "judge.unseen")
     fit = found.objectives[0]
     name = _said(fit.objective.reading)
     if fit.objective.name in SECONDS:

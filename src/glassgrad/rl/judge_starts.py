@@ -20,6 +20,7 @@ from glassgrad.initial import initial_parameters
 from glassgrad.insight import forward
 from glassgrad.method import Method
 from glassgrad.rl.judge_basins import Basin
+from glassgrad.rl.judge_outputs import moved, policy_outputs
 from glassgrad.rl.network import flat, outputs
 from glassgrad.tables.initialisations import INITIALISATIONS
 
@@ -133,13 +134,14 @@ def _sums(edges: Sequence[float], of: Method) -> list[float] | None:
 def first_outputs(experiment: Experiment, of: Method, questions: Floats, drawn: int = DRAWN) -> Floats:
     """The outputs (networks, questions) before training, of the networks of so many seeds from the experiment's on.
 
-    Of several outputs the first.
+    Of several outputs that which decides the answer, if it is one alone; or else the first.
     """
     seeds = [(experiment.seed + i) % 2**32 for i in range(drawn)]
     every = [initial_parameters(experiment.init, of.network, seed) for seed in seeds]
     if of.network.outputs > 1:
+        output = moved(of.outputs, policy_outputs(of))
         plain = ({name: value.numpy() for name, value in one.items()} for one in every)
-        return np.stack([forward(experiment, one, questions)[of.outputs[0]] for one in plain])
+        return np.stack([forward(experiment, one, questions)[output] for one in plain])
     theta = np.stack([flat(of, {name: value.numpy() for name, value in one.items()}) for one in every])
     with np.errstate(all="ignore"):
         return outputs(of, theta, questions)
