@@ -272,6 +272,53 @@ def test_places_around_stay_between_the_ends() -> None:
     assert all(0 < o < 1 for place in inside.several.places for o in place.outputs.values())
 
 
+# One output decides, and it need not be the first.
+
+
+def test_the_output_that_decides_is_looked_at_wherever_it_is() -> None:
+    found = judged("add", network=(2, 2), reward="distance", policy=ON_O2, objective="reinforce")
+    assert (found["d"].outcome, found["f"].holds) == ("gradient", True)
+    assert [critic.follows for critic in found.critics] == ["nothing"]
+    text = " ".join(found.to_text().split())
+    assert "only o2 is moved; all else (o1) is held" in text
+    assert f"The network of seed 0 starts at o2 = {found.start:.4g} and goes to 8" in text
+    assert found.several is not None
+    assert found.start == pytest.approx(found.several.places[0].outputs["o2"])
+    assert found.start != pytest.approx(found.several.places[0].outputs["o1"])
+    assert found.plot().axes[1].get_xlabel() == "output o2"
+    pushed = judged("add", network=(2, 2), reward="distance", policy=ON_O2, objective="-stop(reward)*logp*exp(o1)")
+    assert "the other outputs move the update of o2" in " ".join(pushed.to_text().split())
+
+
+def test_a_rounded_answer_is_judged() -> None:
+    policy = f"a = stop(round(o1 + 0.5*noise)); n = o1 + 0.5*noise; logp = {AROUND_O1.format('stop(n)')}"
+    settings = {"network": (1, 2), "reward": "-abs(a - t)", "policy": policy}
+    found = judged("knob", objective="reinforce", **settings)
+    assert (found["c"].outcome, found["d"].outcome, found["e"].holds) == ("weighs", "gradient", True)
+    both = "s = exp(o2); n = o1 + s*noise; a = stop(round(n)); logp = -(stop(n) - o1)**2/(2*s**2)"
+    found = judged("knob", objective="reinforce", **(settings | {"policy": both}))
+    assert (found["c"].holds, found["d"].holds, found["e"].holds) == (None, False, False)
+
+
+def test_a_critic_that_flees_is_seen() -> None:
+    for value, offset in (("o2 - stop(reward)", 0.0), ("o2 - stop(reward) - 2", 2.0)):
+        found = judged("add-actor-critic", objective=f"-stop(reward)*logp - ({value})**2")
+        (critic,) = found.critics
+        assert critic.follows == "flees"
+        assert (critic.factor, critic.offset) == pytest.approx((-2.0, offset), abs=1e-6)
+        text = " ".join(found.to_text().split())
+        assert "It flees the mean reward J: its expected update is -2*(J" in text
+        assert "as a critic it is wrong" in text
+
+
+def test_an_update_in_another_direction_has_no_scale() -> None:
+    policy = "m = o1 + 0.001*o2; a = stop(m + 0.5*noise); logp = -(a - m)**2/(2*0.5**2)"
+    found = judged("add-actor-critic", policy=policy, objective="-stop(reward)*logp + 20*o2")
+    text = " ".join(found.to_text().split())
+    assert "Its direction is another: " in text
+    assert not re.search(r"between (\S+) and \1 times", text)
+
+
 # Each number against an oracle.
 
 
@@ -411,6 +458,8 @@ def test_runs_are_measured_and_trained_networks_looked_at() -> None:
     assert found.objectives[0].factors == pytest.approx((1.0, 0.01), abs=1e-6)
     assert {place.step for place in found.several.places} == {1, 3000}
     assert "seed 3, trained" in found.to_text()
+    assert "outputs that start" not in found.to_text()
+    assert re.search(r"^ +measured *\n  runs that fail +[0-9.]+ %", found.to_text(), re.MULTILINE)
 
 
 def test_one_question_with_several_outputs_is_trained() -> None:
@@ -467,12 +516,17 @@ def test_the_text_says_what_is_left_out() -> None:
     assert "reward plus 0.01 times the entropy of the answers" in text
     assert "the first of the 4 updates from the same answers" in " ".join(judged("add-ppo").to_text().split())
     assert "as it is at step 1" in judged("add-categorical").to_text()
+    assert "outputs that start" not in judged("add-a2c").to_text()
+    assert "runs that fail" not in judged("add-a2c").to_text()
+    assert "<th>go to" not in judged("add-a2c").to_html()
 
 
 def test_json_has_every_place(command: Any) -> None:
     status, out, err = command("add-a2c", "--runs", "0", "--format", "json")
     assert (status, err) == (0, "")
     found = json.loads(out)
+    assert found["objectives"][0]["reading"]["en"] == "the expected reward and the entropy of the answers"
+    assert found["objectives"][0]["reading"]["zh"] == "期望奖励与回答的熵"
     assert (found["outputs"]["names"], found["outputs"]["policy"]) == (["o1", "o2", "o3"], ["o1", "o2"])
     place = found["outputs"]["places"][1]
     assert (place["seed"], place["trained"], sorted(place["slopes"])) == (1, False, ["dH", "dJ", "dS"])
@@ -491,11 +545,13 @@ def test_a_picture_where_an_output_moves_alone(command: Any, tmp_path: Path) -> 
     page = judged("add-a2c").to_html()
     assert "there is nothing to draw" in page
     assert "<svg" not in page
-    with pytest.raises(ExperimentError, match=r"there is nothing to draw: .* but o1, o2, o3 move together"):
+    with pytest.raises(ExperimentError, match=r"there is nothing to draw: .* but o1, o2 move together"):
         judged("add-a2c").plot()
     file = tmp_path / "none.png"
-    status, _, err = command("add-a2c", "--runs", "0", "--plot", str(file))
-    assert (status, err.count("\n"), file.exists()) == (2, 1, False)
+    for name, more in (("add-a2c", ()), ("add-actor-critic", ("--objective", "-stop(reward*o2)*logp"))):
+        status, out, err = command(name, *more, "--plot", str(file))  # refused before anything is trained or shown
+        assert (status, out, err.count("\n"), file.exists()) == (2, "", 1, False)
+        assert "but o1, o2 move together" in err
 
 
 def test_python_has_the_same_words() -> None:

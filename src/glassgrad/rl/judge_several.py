@@ -80,8 +80,8 @@ class Several:
     def enough(self) -> bool:
         """Whether updates and slopes are numbers at so many distinct places that an objective could have been found."""
         slopes = self.slopes.get("dJ")
-        rows = np.isfinite(self.of_policy).all(axis=(0, 2))
-        rows = rows if slopes is None else rows & np.isfinite(slopes).all(axis=1)
+        rows = np.all(np.isfinite(self.of_policy), axis=(0, 2))
+        rows = rows if slopes is None else rows & np.all(np.isfinite(slopes), axis=1)
         return distinct(list(compress(self.places, rows))) > 2
 
     def named(self) -> tuple[Fit, ...]:
