@@ -95,8 +95,8 @@ def around(outputs: Mapping[str, float], ends: tuple[float, float], but: str = "
     """The outputs with one of them moved, each in turn, between the ends of their range. but: this one stays.
 
     Example:
-        >>> around({"o1": 0.2, "o2": 3.0}, (0.0, np.inf), but="o2")
-        [{'o1': 0.1, 'o2': 3.0}, {'o1': 0.7, 'o2': 3.0}, {'o1': 0.05, 'o2': 3.0}, {'o1': 1.2, 'o2': 3.0}]
+        >>> around({"o1": 1.0, "o2": 3.0}, (0.0, np.inf), but="o2")
+        [{'o1': 0.75, 'o2': 3.0}, {'o1': 1.5, 'o2': 3.0}, {'o1': 0.5, 'o2': 3.0}, {'o1': 2.0, 'o2': 3.0}]
     """
     found = []
     for name, o in outputs.items():
