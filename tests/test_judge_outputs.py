@@ -244,6 +244,14 @@ def test_what_another_output_moves_is_seen_though_networks_start_alike() -> None
         assert found.to_text().count("seed 0, first") == 1
 
 
+def test_what_another_output_moves_is_seen_beyond_the_networks() -> None:
+    o2 = updates("add", network=(2, 2), reward="distance", policy=ALIKE["policy"], objective="reinforce").at["o2"][:, 0]
+    assert np.argmin(o2) == 0  # around it is looked, too
+    objective = f"-stop(reward*min(o2, {o2[0] - 0.05:.4f}))*logp"
+    found = judged("add", network=(2, 2), reward="distance", policy=ALIKE["policy"], objective=objective)
+    assert found["f"].outcome == "several"
+
+
 def test_no_name_is_given_because_places_coincide() -> None:
     assert not alike("-stop(reward**3)*logp", policy=ON_O2).objectives
     assert not alike("-stop(reward**3)*logp", policy=SPREAD).objectives
