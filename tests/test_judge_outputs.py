@@ -22,11 +22,12 @@ from glassgrad.errors import ExperimentError
 from glassgrad.judged import Judgement, judge
 from glassgrad.locale import Language, set_language
 from glassgrad.method import method
+from glassgrad.rl.judge_critic import critics
 from glassgrad.rl.judge_drawing import Chances, drawn
 from glassgrad.rl.judge_experiment import asked
 from glassgrad.rl.judge_feedback import feedback
 from glassgrad.rl.judge_objectives import OF_SEVERAL
-from glassgrad.rl.judge_outputs import alone, places, policy_outputs
+from glassgrad.rl.judge_outputs import Place, alone, places, policy_outputs
 from glassgrad.rl.judge_several import Several, Updates
 from glassgrad.tables.experiments import METHODS, shipped
 
@@ -211,6 +212,121 @@ def test_two_kinds_of_chance_are_drawn() -> None:
     assert (found["d"].outcome, found["e"].holds) == ("unknown", False)
 
 
+# Places that coincide, as with own weights.
+
+ALIKE: dict[str, Any] = {
+    "network": (2, 1, 2), "samples": 40, "steps": 20, "reward": "distance",
+    "init": "W1=[[0.5, 0.3]]; b1=[0.1]; W2=[[0.7],[0.2]]; b2=[0, 0.1]",
+    "policy": f"a = stop(o1 + 0.5*noise); logp = {AROUND_O1.format('a')}",
+}  # fmt: skip
+ON_O2 = "a = stop(o2 + 0.5*noise); logp = -(a - o2)**2/(2*0.5**2)"
+SPREAD = "s = abs(o2) + 0.1; a = stop(o1 + s*noise); logp = -(a - o1)**2/(2*s**2) - log(s)"
+
+
+def alike(objective: str, **settings: Any) -> Judgement:
+    return judged("add", **(ALIKE | {"objective": objective} | settings))
+
+
+def test_a_critic_that_is_off_is_seen_though_networks_start_alike() -> None:
+    found = alike("adv = stop(reward - o2); objective = -adv*logp + (o2 - stop(reward) - 1)**2")
+    (critic,) = found.critics
+    assert critic.follows == "off"
+    assert (critic.factor, critic.offset) == pytest.approx((2.0, 1.0), abs=1e-6)
+    assert found.several is not None
+    assert len({(place.outputs["o1"], place.outputs["o2"]) for place in found.several.places}) == 9
+
+
+def test_what_another_output_moves_is_seen_though_networks_start_alike() -> None:
+    for objective in ("-stop(reward*o2)*logp", "-stop(reward*max(o2, 1.2))*logp"):
+        found = alike(objective)
+        assert (found["f"].outcome, found.objectives, len(found.profile.o)) == ("several", (), 0)
+        assert "the other outputs move the update of o1" in " ".join(found.to_text().split())
+        assert found.to_text().count("seed 0, first") == 1
+
+
+def test_what_another_output_moves_is_seen_beyond_the_networks() -> None:
+    o2 = updates("add", network=(2, 2), reward="distance", policy=ALIKE["policy"], objective="reinforce").at["o2"][:, 0]
+    assert np.argmin(o2) == 0  # around it is looked, too
+    objective = f"-stop(reward*min(o2, {o2[0] - 0.05:.4f}))*logp"
+    found = judged("add", network=(2, 2), reward="distance", policy=ALIKE["policy"], objective=objective)
+    assert found["f"].outcome == "several"
+
+
+def test_no_name_is_given_because_places_coincide() -> None:
+    assert not alike("-stop(reward**3)*logp", policy=ON_O2).objectives
+    assert not alike("-stop(reward**3)*logp", policy=SPREAD).objectives
+    named = alike("-stop(reward)*logp", policy=SPREAD).objectives
+    assert [fit.objective.name for fit in named] == ["expected_reward"]
+    zeros = alike("-stop(reward**3)*logp", policy=SPREAD, init="zeros")
+    assert (zeros.objectives, zeros["d"].holds) == ((), False)
+    assert "places around where they start are looked at, too" in " ".join(zeros.to_text().split())
+
+
+def test_too_few_places_tell_nothing() -> None:
+    random = np.random.default_rng(4)
+    update, slopes = random.normal(size=(1, 5, 2)), dict.fromkeys(("dJ", "dH", "dS", "dW"), random.normal(size=(5, 2)))
+    same = tuple(Place(seed, False, {"o1": 1.0, "o2": 2.0, "o3": 0.0}) for seed in range(5))
+    seen = Several(same, ("o1", "o2"), ("o1", "o2"), np.repeat(update[:, :1], 5, axis=1), None, slopes)
+    assert (seen.named(), seen.enough) == ((), False)
+    critic = Several(same, ("o3",), (), np.ones((1, 5, 1)), np.full(5, 0.3), {})
+    assert [one.follows for one in critics(critic)] == ["unknown"]
+    apart = Several(places_of(5), ("o2",), (), np.ones((1, 5, 1)), np.full(5, np.nan), {})
+    assert [one.follows for one in critics(apart)] == ["unknown"]
+
+
+def test_places_around_stay_between_the_ends() -> None:
+    inside = alike("-stop(reward)*o1 + (o2 - stop(reward))**2", output_activation="sigmoid", policy="a = o1*o2")
+    assert inside.several is not None
+    assert all(0 < o < 1 for place in inside.several.places for o in place.outputs.values())
+
+
+# One output decides, and it need not be the first.
+
+
+def test_the_output_that_decides_is_looked_at_wherever_it_is() -> None:
+    found = judged("add", network=(2, 2), reward="distance", policy=ON_O2, objective="reinforce")
+    assert (found["d"].outcome, found["f"].holds) == ("gradient", True)
+    assert [critic.follows for critic in found.critics] == ["nothing"]
+    text = " ".join(found.to_text().split())
+    assert "only o2 is moved; all else (o1) is held" in text
+    assert f"The network of seed 0 starts at o2 = {found.start:.4g} and goes to 8" in text
+    assert found.several is not None
+    assert found.start == pytest.approx(found.several.places[0].outputs["o2"])
+    assert found.start != pytest.approx(found.several.places[0].outputs["o1"])
+    assert found.plot().axes[1].get_xlabel() == "output o2"
+    pushed = judged("add", network=(2, 2), reward="distance", policy=ON_O2, objective="-stop(reward)*logp*exp(o1)")
+    assert "the other outputs move the update of o2" in " ".join(pushed.to_text().split())
+
+
+def test_a_rounded_answer_is_judged() -> None:
+    policy = f"a = stop(round(o1 + 0.5*noise)); n = o1 + 0.5*noise; logp = {AROUND_O1.format('stop(n)')}"
+    settings = {"network": (1, 2), "reward": "-abs(a - t)", "policy": policy}
+    found = judged("knob", objective="reinforce", **settings)
+    assert (found["c"].outcome, found["d"].outcome, found["e"].holds) == ("weighs", "gradient", True)
+    both = "s = exp(o2); n = o1 + s*noise; a = stop(round(n)); logp = -(stop(n) - o1)**2/(2*s**2)"
+    found = judged("knob", objective="reinforce", **(settings | {"policy": both}))
+    assert (found["c"].holds, found["d"].holds, found["e"].holds) == (None, False, False)
+
+
+def test_a_critic_that_flees_is_seen() -> None:
+    for value, offset in (("o2 - stop(reward)", 0.0), ("o2 - stop(reward) - 2", 2.0)):
+        found = judged("add-actor-critic", objective=f"-stop(reward)*logp - ({value})**2")
+        (critic,) = found.critics
+        assert critic.follows == "flees"
+        assert (critic.factor, critic.offset) == pytest.approx((-2.0, offset), abs=1e-6)
+        text = " ".join(found.to_text().split())
+        assert "It flees the mean reward J: its expected update is -2*(J" in text
+        assert "as a critic it is wrong" in text
+
+
+def test_an_update_in_another_direction_has_no_scale() -> None:
+    policy = "m = o1 + 0.001*o2; a = stop(m + 0.5*noise); logp = -(a - m)**2/(2*0.5**2)"
+    found = judged("add-actor-critic", policy=policy, objective="-stop(reward)*logp + 20*o2")
+    text = " ".join(found.to_text().split())
+    assert "Its direction is another: " in text
+    assert not re.search(r"between (\S+) and \1 times", text)
+
+
 # Each number against an oracle.
 
 
@@ -324,9 +440,7 @@ def test_each_named_objective_is_found(row: Any) -> None:
 
 
 def places_of(count: int) -> Any:
-    from glassgrad.rl.judge_outputs import Place
-
-    return tuple(Place(seed, False, {"o1": 0.0, "o2": 0.0}) for seed in range(count))
+    return tuple(Place(seed, False, {"o1": float(seed), "o2": 0.0}) for seed in range(count))
 
 
 def test_chance_is_met_where_it_turns() -> None:
@@ -352,6 +466,8 @@ def test_runs_are_measured_and_trained_networks_looked_at() -> None:
     assert found.objectives[0].factors == pytest.approx((1.0, 0.01), abs=1e-6)
     assert {place.step for place in found.several.places} == {1, 3000}
     assert "seed 3, trained" in found.to_text()
+    assert "outputs that start" not in found.to_text()
+    assert re.search(r"^ +measured *\n  runs that fail +[0-9.]+ %", found.to_text(), re.MULTILINE)
 
 
 def test_one_question_with_several_outputs_is_trained() -> None:
@@ -408,12 +524,17 @@ def test_the_text_says_what_is_left_out() -> None:
     assert "reward plus 0.01 times the entropy of the answers" in text
     assert "the first of the 4 updates from the same answers" in " ".join(judged("add-ppo").to_text().split())
     assert "as it is at step 1" in judged("add-categorical").to_text()
+    assert "outputs that start" not in judged("add-a2c").to_text()
+    assert "runs that fail" not in judged("add-a2c").to_text()
+    assert "<th>go to" not in judged("add-a2c").to_html()
 
 
 def test_json_has_every_place(command: Any) -> None:
     status, out, err = command("add-a2c", "--runs", "0", "--format", "json")
     assert (status, err) == (0, "")
     found = json.loads(out)
+    assert found["objectives"][0]["reading"]["en"] == "the expected reward and the entropy of the answers"
+    assert found["objectives"][0]["reading"]["zh"] == "期望奖励与回答的熵"
     assert (found["outputs"]["names"], found["outputs"]["policy"]) == (["o1", "o2", "o3"], ["o1", "o2"])
     place = found["outputs"]["places"][1]
     assert (place["seed"], place["trained"], sorted(place["slopes"])) == (1, False, ["dH", "dJ", "dS"])
@@ -432,11 +553,13 @@ def test_a_picture_where_an_output_moves_alone(command: Any, tmp_path: Path) -> 
     page = judged("add-a2c").to_html()
     assert "there is nothing to draw" in page
     assert "<svg" not in page
-    with pytest.raises(ExperimentError, match=r"there is nothing to draw: .* but o1, o2, o3 move together"):
+    with pytest.raises(ExperimentError, match=r"there is nothing to draw: .* but o1, o2 move together"):
         judged("add-a2c").plot()
     file = tmp_path / "none.png"
-    status, _, err = command("add-a2c", "--runs", "0", "--plot", str(file))
-    assert (status, err.count("\n"), file.exists()) == (2, 1, False)
+    for name, more in (("add-a2c", ()), ("add-actor-critic", ("--objective", "-stop(reward*o2)*logp"))):
+        status, out, err = command(name, *more, "--plot", str(file))  # refused before anything is trained or shown
+        assert (status, out, err.count("\n"), file.exists()) == (2, "", 1, False)
+        assert "but o1, o2 move together" in err
 
 
 def test_python_has_the_same_words() -> None:

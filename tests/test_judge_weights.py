@@ -281,3 +281,13 @@ def test_estimators_say_where_to_look_instead() -> None:
     with pytest.raises(ExperimentError, match="`glassgrad judge add-evolution`") as caught:
         gg.estimators("add-evolution")
     assert "\n" not in str(caught.value)
+
+
+def test_networks_that_start_alike_count_once() -> None:
+    settings = {"runs": 0, "network": (2, 1), "init": "W1=[[0.5, 0.3]]; b1=[0.1]", "group": 8}
+    found = judge("add-evolution", **settings)  # type: ignore[arg-type]
+    assert found.several is not None
+    assert [place.around for place in found.several.places] == [False] * 4 + [True] * 3
+    assert (found.objectives[0].objective.name, found["d"].holds) == ("expected_reward", True)
+    assert "places around where they start are looked at, too" in " ".join(found.to_text().split())
+    assert len(found.to_json()["outputs"]["places"]) == 7

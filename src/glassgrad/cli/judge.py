@@ -6,11 +6,13 @@ from typing import Any
 import typer
 
 from glassgrad.cli.terminal import check_file, parts, progress, tell, write
+from glassgrad.doors import from_keywords
 from glassgrad.errors import ExperimentError
 from glassgrad.judged import Judgement
 from glassgrad.judged import judge as judged
 from glassgrad.locale import say
 from glassgrad.plots import ENDINGS
+from glassgrad.report.judge_picture import refuse
 from glassgrad.report.judge_text import judge_parts
 
 FORMATS = ("text", "json", "html")
@@ -22,6 +24,7 @@ def run(name: str, *, runs: int | None, form: str, plot: str | None, out: str | 
         raise ExperimentError("experiment.choice", setting="--format", known=", ".join(FORMATS), came=form)
     if plot is not None:
         check_file("--plot", plot, ENDINGS)
+        refuse(from_keywords(name, **settings))
     with progress(say("judge.training")) as tick:
         found = judged(name, runs=runs, progress=tick, **settings)
     if form == "text" and out is None:

@@ -6,9 +6,9 @@ from html import escape
 from glassgrad.judged import Judgement
 from glassgrad.locale import language, say
 from glassgrad.report.compare_html import PAGE, STYLE
-from glassgrad.report.judge_outputs import asked as places
-from glassgrad.report.judge_outputs import others
 from glassgrad.report.judge_picture import nothing_to_draw, svg
+from glassgrad.report.judge_several_text import asked as places
+from glassgrad.report.judge_several_text import others
 from glassgrad.report.judge_text import (
     answer,
     asked,
@@ -34,7 +34,7 @@ def fragment(found: Judgement) -> str:
     """The picture and the text, as a notebook shows them."""
     every = "".join(f"<p><code>{escape(line)}</code></p>" for line in formulas(found))
     pieces = "".join(_piece(found, i) for i in range(len(found.evidence)))
-    table = _table(*shares(found)) if found.forecast is not None else ""
+    table = _table(*shares(found)) if found.forecast is not None and shares(found)[1] else ""
     missing = nothing_to_draw(found)
     picture = svg(found) if missing is None else _dim([str(missing)])
     wrong = "".join(f'<p class="gg-warning">{escape(line)}</p>' for line in contradictions(found))

@@ -62,6 +62,7 @@ def _several(seen: Several) -> dict[str, Any]:
                 "seed": place.seed,
                 "trained": place.trained,
                 "step": place.step,
+                "around": place.around,
                 "outputs": dict(place.outputs),
                 "update": dict(zip(seen.outputs, map(float, seen.mean[i]), strict=True)),
                 "standard_error": dict(zip(seen.outputs, map(float, seen.error[i]), strict=True)),

@@ -4,15 +4,21 @@ Blue: from here an output is drawn to a right answer; orange: to a wrong one; wh
 a hollow one repels, arrows show the way.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glassgrad.draws import Floats
 from glassgrad.errors import ExperimentError
+from glassgrad.experiment import Experiment
 from glassgrad.judged import Judgement
+from glassgrad.method import method
 from glassgrad.plots import FAILED, INK, LINE, PAPER, SOFT, SOLVED, complete_svg, save_picture, style
-from glassgrad.report.judge_outputs import along, listed
+from glassgrad.report.judge_several_text import along, listed
+from glassgrad.rl.judge_beside import Beside
+from glassgrad.rl.judge_experiment import asked
+from glassgrad.rl.judge_outputs import policy_outputs
 from glassgrad.rl.judge_profile import Axis
 
 if TYPE_CHECKING:
@@ -45,8 +51,30 @@ def nothing_to_draw(found: Judgement) -> ExperimentError | None:
     if found.several is None or len(found.profile.o):
         return None
     if found.several.perturbed:
-        return ExperimentError("judge.no_picture_weights", weights=len(found.several.outputs))
-    return ExperimentError("judge.no_picture", outputs=listed(found.several.outputs))
+        return _of_weights(len(found.several.outputs))
+    return _of_outputs(found.several.outputs, found.several.policy)
+
+
+def refuse(experiment: Experiment) -> None:
+    """See, before anything is judged or trained, whether there will be a picture.
+
+    Raises:
+        ExperimentError: no output moves alone, so there is nothing to draw.
+    """
+    of = method(experiment)
+    if of.tried:
+        raise _of_weights(len(of.tried))
+    if of.network.outputs > 1 and Beside(experiment, of, asked(of)[0], trained=False).one is None:
+        raise _of_outputs(of.outputs, policy_outputs(of))
+
+
+def _of_weights(count: int) -> ExperimentError:
+    return ExperimentError("judge.no_picture_weights", weights=count)
+
+
+def _of_outputs(outputs: Sequence[str], policy: Sequence[str]) -> ExperimentError:
+    """Those that decide the answer move together; or all, where one decides, and others move its update."""
+    return ExperimentError("judge.no_picture", outputs=listed(policy if len(policy) > 1 else outputs))
 
 
 def _check(found: Judgement) -> None:
@@ -208,4 +236,4 @@ def _span(values: Floats) -> tuple[float, float]:
     return (min(float(finite.min()), 0.0), max(float(finite.max()), 0.0)) if len(finite) else (-1.0, 1.0)
 
 
-__all__ = ["figure", "nothing_to_draw", "save", "svg"]
+__all__ = ["figure", "nothing_to_draw", "refuse", "save", "svg"]

@@ -13,7 +13,7 @@ from glassgrad.formula.tree import symbols
 from glassgrad.judged import Judgement
 from glassgrad.locale import Text, language, say
 from glassgrad.method import method
-from glassgrad.report import judge_outputs as several
+from glassgrad.report import judge_several_text as several
 from glassgrad.report import judge_weights as weights
 from glassgrad.report.estimators_text import three_signed
 from glassgrad.report.plain import WIDTH, plain_lines
@@ -69,7 +69,7 @@ def judge_parts(found: Judgement) -> "Iterator[RenderableType]":
     yield ""
     yield Styled(say("judge.becomes"), style="bold cyan")
     yield from (Padding(Styled(line), (0, 0, 0, 2)) for line in points(found))
-    if found.forecast is not None:
+    if found.forecast is not None and shares(found)[1]:
         yield Padding(_shares(found), (0, 0, 0, 2))
     for note in notes(found):
         yield Padding(Styled(note, style="dim"), (0, 0, 0, 2))
@@ -123,7 +123,8 @@ def slips(found: Judgement) -> Iterator[str]:
 def climbs(found: Judgement) -> str:
     """Which objective the update climbs, and how its length compares."""
     if not found.objectives:
-        return say("judge.nameless")
+        seen = found.several
+        return say("judge.nameless" if seen is None or len(found.profile.o) or seen.enough else "judge.unseen")
     fit = found.objectives[0]
     name = _said(fit.objective.reading)
     if fit.objective.name in SECONDS:
@@ -236,7 +237,10 @@ def _gradient(found: Judgement, piece: Evidence, numbers: dict[str, str]) -> str
     numbers["z"] = "" if z is None else say("judge.d_z", z=f"{z:.1f}")
     if weights.perturbed(found):
         numbers["z"] = weights.z(piece)
-    return say(weights.key(found, piece, f"d_{'other' if piece.outcome == 'nameless' else piece.outcome}"), **numbers)
+    other = "direction" if numbers["least"] == numbers["most"] else "other"
+    return say(
+        weights.key(found, piece, f"d_{other if piece.outcome in ('other', 'nameless') else piece.outcome}"), **numbers
+    )
 
 
 def _wanted(piece: Evidence) -> str:
@@ -303,9 +307,12 @@ def _at(point: FixedPoint) -> str:
 
 
 def shares(found: Judgement) -> tuple[list[str], list[list[str]]]:
-    """The table of basins and failures: heads, lines."""
+    """The table of basins and failures: heads, lines; where nothing is predicted, only what is measured."""
     forecast = found.forecast
     assert forecast is not None
+    if forecast.failures is None:
+        failed = measured(forecast.failed)
+        return ["", say("judge.column_measured")], [] if forecast.failed is None else [[say("judge.failures"), failed]]
     keys = ("basin", "goal", "answer", "predicted", "measured")
     lines = [
         [
@@ -320,12 +327,8 @@ def shares(found: Judgement) -> tuple[list[str], list[list[str]]]:
     if forecast.shares and forecast.diverged:
         lost = percent(forecast.diverged / forecast.runs)
         lines.append([say("judge.lost"), "", say("judge.wrong"), "", lost])
-    lines.append([say("judge.failures"), "", "", _predicted(forecast.failures), measured(forecast.failed)])
+    lines.append([say("judge.failures"), "", "", percent(forecast.failures), measured(forecast.failed)])
     return [say(f"judge.column_{key}") for key in keys], lines
-
-
-def _predicted(share: float | None) -> str:
-    return NONE if share is None else percent(share)
 
 
 def basin(one: Share) -> str:

@@ -68,6 +68,8 @@ def asked(found: Judgement) -> Iterator[str]:
     trained = any(place.trained for place in seen.places)
     name = "judge.weights_places_trained" if trained else "judge.weights_places"
     yield say(name, count=len(seen.outputs), first=min(seeds), last=max(seeds))
+    if any(place.around for place in seen.places):
+        yield say("judge.places_around")
     if table(found) and found["d"].outcome != "nothing":
         yield say("judge.weights_legend")
 
@@ -82,6 +84,8 @@ def table(found: Judgement) -> list[list[str]]:
     heads = [say(f"judge.column_{name}") for name in ("network", "scale", "cosine")]
     lines = [[heads[0], "J", *heads[1:], "z"]]
     for i, place in enumerate(seen.places):
+        if place.around:
+            continue
         name = say("judge.place_trained" if place.trained else "judge.place_first", seed=place.seed)
         update, slope = seen.update[:, i].mean(axis=0), slopes[:, i].mean(axis=0)
         lengths, product = float(np.linalg.norm(update) * np.linalg.norm(slope)), float(update @ slope)

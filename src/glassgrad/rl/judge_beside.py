@@ -16,11 +16,11 @@ from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.method import Method
 from glassgrad.rl.judge_evidence import SAME, SHIFT, Evidence, Looks, beside, left_alone, of_answers, of_update
-from glassgrad.rl.judge_experiment import question, view
+from glassgrad.rl.judge_experiment import question
 from glassgrad.rl.judge_feedback import REWARD, feedback, reads_log_of_output
 from glassgrad.rl.judge_objectives import Fit
-from glassgrad.rl.judge_outputs import alone, columns, places
-from glassgrad.rl.judge_profile import NOWHERE, standard_error
+from glassgrad.rl.judge_outputs import Place, alone, around, columns, places
+from glassgrad.rl.judge_profile import NOWHERE, reach, standard_error
 from glassgrad.rl.judge_several import TOLERANCE, Several, Updates
 from glassgrad.rl.judge_single import Single
 
@@ -46,19 +46,26 @@ class Beside:
 
     @cached_property
     def one(self) -> Method | None:
-        """The method with its first output alone, if that decides the answer and the others do not move its update."""
-        first, *others = self.of.outputs
-        if self.updates.policy != (first,):
+        """The method with one output alone, if that decides the answer and the others do not move its update.
+
+        The others are held as they are at each place, and moved from there.
+        """
+        if len(self.updates.policy) != 1:
             return None
-        held = [{name: place.outputs[name] for name in others} for place in self.places]
-        if len(held) < 2:
-            return None
-        methods = [alone(self.of, first, numbers) for numbers in held[:2]]
-        views = [view(self.experiment, one, question(one, self.inputs)) for one in methods]
-        one, other = (seen.profile(seen.place.axis.spread()) for seen in views)
-        change, size = other.update - one.update, float(np.max(np.abs(one.mean), initial=0.0))
-        same = left_alone(change.mean(axis=0), standard_error(change), size, TOLERANCE)
-        return methods[0] if same else None
+        (moved,), base = self.updates.policy, self.places[0].outputs
+        one, ends = alone(self.of, moved, base), reach(self.of.output_activation)
+        axis = question(one, self.inputs).axis.spread()
+        held = [base, *(place.outputs for place in self.places[1:]), *around(base, ends, but=moved)]
+        held = list({tuple(v for k, v in numbers.items() if k != moved): numbers for numbers in held}.values())
+        every = tuple(Place(0, False, {**numbers, moved: float(o)}) for numbers in held for o in axis)
+        updates = Updates(self.experiment, self.of, self.inputs, every)
+        update = updates.updates(updates.plain)[:, :, self.of.outputs.index(moved)]
+        update = update.reshape(len(update), len(held), len(axis))
+        size = float(np.max(np.abs(update[:, 0].mean(axis=0)), initial=0.0))
+        change = (update[:, 1:] - update[:, :1]).reshape(len(update), -1)
+        change = change[:, np.all(np.isfinite(change), axis=0)]
+        same = change.size and left_alone(change.mean(axis=0), standard_error(change), size, TOLERANCE)
+        return one if same else None
 
     @cached_property
     def single(self) -> Single:
@@ -79,7 +86,8 @@ class Beside:
         found = self.single.of_reward() if has_reward else {}
         weight, how = found.get("weight"), self.updates.how
         if weight is not None and how is not None and not how.whole and weight.factors is None:
-            found["weight"] = replace(weight, score=weight.score if abs(weight.score) > 1 - TOLERANCE else None)
+            sampled = weight.score is not None and abs(weight.score) > 1 - TOLERANCE
+            found["weight"] = replace(weight, score=weight.score if sampled else None)
         return Looks(
             profile=NOWHERE,
             shifted=None,

@@ -1,16 +1,17 @@
 """What the outputs follow that the answer does not read: a critic's follows the mean reward, and that is regression."""
 
 from dataclasses import dataclass
+from itertools import compress
 from typing import Literal
 
 import numpy as np
 
 from glassgrad.rl.judge_objectives import Objective, best_fit
+from glassgrad.rl.judge_outputs import distinct
 from glassgrad.rl.judge_several import TOLERANCE, Several
 
-LEAST = 3  # places, of which one settles the factor
-Followed = Literal["mean_reward", "off", "nothing", "other"]
-LEAST = 4  # places, of which one or two settle the factors
+Followed = Literal["mean_reward", "off", "flees", "nothing", "other", "unknown"]
+LEAST = 4  # distinct places, of which one or two settle the factors
 MEAN_REWARD = Objective("mean_reward", slopes=("J - o",))  # of minus half the squared error against J
 OFF = Objective("off", slopes=("J - o", "1"))
 
@@ -19,7 +20,8 @@ OFF = Objective("off", slopes=("J - o", "1"))
 class Critic:
     """An output beside the policy's. follows: the mean reward J, if its expected update is factor*(J + offset - o).
 
-    offset: 0 of "mean_reward", else it is "off". error: of the factor, where it was drawn.
+    offset: 0 of "mean_reward", else it is "off". A negative factor: it "flees". error: of the factor, where it was
+    drawn. "unknown": no mean reward is known, or at too few places.
     """
 
     output: str
@@ -40,17 +42,18 @@ def _followed(seen: Several, name: str) -> Critic:
     if not np.any(update):
         return Critic(name, "nothing")
     if seen.reward is None:
-        return Critic(name, "other")
+        return Critic(name, "unknown")
     away = seen.reward - np.array([place.outputs[name] for place in seen.places])
     good = np.isfinite(away) & np.all(np.isfinite(update), axis=0)
-    if good.sum() < LEAST:
-        return Critic(name, "other")
+    if distinct(list(compress(seen.places, good))) < LEAST:
+        return Critic(name, "unknown")
     rows = np.stack([np.broadcast_to(row, update.shape)[:, good] for row in (away, np.ones_like(away))])
     for row in (MEAN_REWARD, OFF):
         fit = best_fit(row, update[:, good], rows[: len(row.slopes)], TOLERANCE)
-        if fit is not None and fit.holds and fit.factor > 0:
+        if fit is not None and fit.holds:
             offset = fit.factors[1] / fit.factor if row is OFF else 0.0
-            return Critic(name, "off" if row is OFF else "mean_reward", fit.factor, offset, fit.errors[0])
+            follows: Followed = "flees" if fit.factor < 0 else "off" if row is OFF else "mean_reward"
+            return Critic(name, follows, fit.factor, offset, fit.errors[0])
     return Critic(name, "other")
 
 

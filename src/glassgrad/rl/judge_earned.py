@@ -17,7 +17,7 @@ from glassgrad.rl.judge_feedback import CHANCE, REWARD, Feedback
 from glassgrad.rl.situation import earned, inlined
 
 Rows = Callable[[Floats], tuple[Floats, Floats]]
-STEP = 1e-3  # of a difference quotient, as a share of what the axis shows
+STEP = 1e-4  # of a difference quotient, as a share of what the axis shows
 
 
 @dataclass(frozen=True)

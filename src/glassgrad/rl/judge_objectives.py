@@ -72,7 +72,7 @@ OF_SEVERAL = (
     Objective("squared_error", slopes=("dS",)),
     Objective("log_reward", slopes=("dJ/max(J, 0)",)),
     Objective("written", slopes=("dW",)),
-    Objective("reward_and_entropy", slopes=("dJ", "dH")),
+    Objective("reward_and_entropy", slopes=("dJ", "dH"), said="reward_and_entropy_of_answers"),
     Objective("log_reward_and_entropy", slopes=("dJ/max(J, 0)", "dH")),
     Objective("reward_and_squared_error", slopes=("dJ", "dS")),
 )

@@ -1,6 +1,6 @@
 """Several outputs: which of them the policy reads, at which values they are looked at, and one alone, others held."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,21 +18,25 @@ from glassgrad.insight import forward
 from glassgrad.method import Method
 from glassgrad.network import Network
 from glassgrad.rl.judge_feedback import updated
+from glassgrad.rl.judge_profile import reach
 
 SEEDS = 4  # networks whose outputs are looked at, before training and after it
+AROUND = (0.5, 1.0)  # so far each output is moved, both ways; of an axis that ends, this half of the way at most
+APART = 1e-3  # places that are nearer to each other in every output are one and the same
 
 
 @dataclass(frozen=True)
 class Place:
     """The outputs of one network in the question: of which seed, whether it is trained, at which step.
 
-    Where the weights are perturbed, outputs are these weights.
+    Where the weights are perturbed, outputs are these weights. around: whether they were moved away from the network's.
     """
 
     seed: int
     trained: bool
     outputs: Mapping[str, float]
     step: int = 1
+    around: bool = False
 
 
 def policy_outputs(of: Method) -> tuple[str, ...]:
@@ -51,15 +55,57 @@ def policy_outputs(of: Method) -> tuple[str, ...]:
     return tuple(name for name in of.outputs if name in read)
 
 
+def moved(outputs: Sequence[str], policy: Sequence[str]) -> str:
+    """The output that is looked at alone: the one that decides the answer; or else the first.
+
+    Example:
+        >>> moved(("o1", "o2", "o3"), ("o2",)), moved(("o1", "o2", "o3"), ("o2", "o3"))
+        ('o2', 'o1')
+    """
+    return policy[0] if len(policy) == 1 else outputs[0]
+
+
 def places(experiment: Experiment, of: Method, question: Floats, trained: bool) -> tuple[Place, ...]:
-    """The outputs of some networks as they start and, if they are trained, as they end; diverged ones are left out."""
+    """The outputs of some networks as they start and, if they are trained, as they end; diverged ones are left out.
+
+    Where networks start with the same outputs, as with own weights, there are also places around these.
+    """
     found = []
     for seed, late, parameters in networks(experiment, of, trained):
         seen = forward(experiment, parameters, question[None])
         outputs = {name: float(seen[name][0]) for name in of.outputs}
         if np.all(np.isfinite(list(outputs.values()))):
             found.append(Place(seed, late, outputs, experiment.steps if late else 1))
-    return tuple(found)
+    first = [place for place in found if not place.trained]
+    more = around(first[0].outputs, reach(of.output_activation)) if first and distinct(first) < SEEDS else ()
+    return (*found, *(Place(first[0].seed, False, outputs, around=True) for outputs in more))
+
+
+def distinct(some: Sequence[Place]) -> int:
+    """How many places there are if those that coincide count once.
+
+    Example:
+        >>> distinct([Place(seed, False, {"o1": 0.5, "o2": o2}) for seed, o2 in enumerate((0.0, 0.0, 1.0))])
+        2
+    """
+    return len({tuple(np.round(np.array([*place.outputs.values()]) / APART)) for place in some})
+
+
+def around(outputs: Mapping[str, float], ends: tuple[float, float], but: str = "") -> list[dict[str, float]]:
+    """The outputs with one of them moved, each in turn, between the ends of their range. but: this one stays.
+
+    Example:
+        >>> around({"o1": 1.0, "o2": 3.0}, (0.0, np.inf), but="o2")
+        [{'o1': 0.75, 'o2': 3.0}, {'o1': 1.5, 'o2': 3.0}, {'o1': 0.5, 'o2': 3.0}, {'o1': 2.0, 'o2': 3.0}]
+    """
+    found = []
+    for name, o in outputs.items():
+        for away in AROUND if name != but else ():
+            found += [
+                {**outputs, name: o + side * min(away, abs(end - o) * away / 2)}
+                for side, end in zip((-1, 1), ends, strict=True)
+            ]
+    return found
 
 
 def networks(experiment: Experiment, of: Method, trained: bool) -> Iterator[tuple[int, bool, Mapping[str, Any]]]:
@@ -111,4 +157,7 @@ def alone(of: Method, output: str, held: Mapping[str, float]) -> Method:
     )
 
 
-__all__ = ["SEEDS", "Place", "alone", "columns", "networks", "places", "policy_outputs"]
+__all__ = [
+    "SEEDS", "Place", "alone", "around", "columns", "distinct", "moved", "networks", "places",
+    "policy_outputs"
+]  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from glassgrad.rl.judge_drawing import Around, Chances, drawn, seen_chance
 from glassgrad.rl.judge_expected import REPETITIONS, SETTLING, chance, settled
 from glassgrad.rl.judge_feedback import CHANCE, REWARD, Feedback, feedback
 from glassgrad.rl.judge_objectives import OF_SEVERAL, OF_WEIGHTS, Fit, Objective, best_fit, simplest
-from glassgrad.rl.judge_outputs import Place, columns, policy_outputs
+from glassgrad.rl.judge_outputs import Place, columns, distinct, policy_outputs
 from glassgrad.rl.judge_profile import standard_error
 from glassgrad.rl.judge_single import read_together
 from glassgrad.rl.situation import inlined
@@ -75,6 +76,14 @@ class Several:
         """The outputs that the answer does not read, such as a critic's."""
         return tuple(name for name in self.outputs if name not in self.policy)
 
+    @cached_property
+    def enough(self) -> bool:
+        """Whether updates and slopes are numbers at so many distinct places that an objective could have been found."""
+        slopes = self.slopes.get("dJ")
+        rows = np.all(np.isfinite(self.of_policy), axis=(0, 2))
+        rows = rows if slopes is None else rows & np.all(np.isfinite(slopes), axis=1)
+        return distinct(list(compress(self.places, rows))) > 2
+
     def named(self) -> tuple[Fit, ...]:
         """The objectives with a name that the outputs of the policy climb."""
         fits = (self._fitted(row) for row in (OF_WEIGHTS if self.perturbed else OF_SEVERAL))
@@ -92,7 +101,8 @@ class Several:
         slopes = np.stack([slope[:, first].reshape(rows, -1) for slope in every])
         finite = np.all(np.isfinite(slopes), axis=(0, 1)) & np.all(np.isfinite(update), axis=0)
         update, slopes = update[:, finite], slopes[:, :, finite]
-        if finite.sum() < 2 + len(slopes) or not np.any(update.mean(axis=0)):
+        held = distinct(list(compress(compress(self.places, first), finite.reshape(-1, shape[2]).all(axis=1))))
+        if held < 1 + len(slopes) or held * shape[2] < 2 + len(slopes) or not np.any(update.mean(axis=0)):
             return None
         size = _noise(update - slopes[0]) if self.perturbed else None
         return best_fit(row, update, slopes, TOLERANCE, size)

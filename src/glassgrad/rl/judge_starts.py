@@ -17,10 +17,10 @@ from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.parser import parse
 from glassgrad.initial import initial_parameters
-from glassgrad.insight import forward
 from glassgrad.method import Method
 from glassgrad.rl.judge_basins import Basin
-from glassgrad.rl.network import flat, outputs
+from glassgrad.rl.judge_outputs import moved, policy_outputs
+from glassgrad.rl.network import every_output, flat
 from glassgrad.tables.initialisations import INITIALISATIONS
 
 DRAWN = 2_000  # networks
@@ -133,16 +133,13 @@ def _sums(edges: Sequence[float], of: Method) -> list[float] | None:
 def first_outputs(experiment: Experiment, of: Method, questions: Floats, drawn: int = DRAWN) -> Floats:
     """The outputs (networks, questions) before training, of the networks of so many seeds from the experiment's on.
 
-    Of several outputs the first.
+    Of several outputs that which decides the answer, if it is one alone; or else the first.
     """
     seeds = [(experiment.seed + i) % 2**32 for i in range(drawn)]
     every = [initial_parameters(experiment.init, of.network, seed) for seed in seeds]
-    if of.network.outputs > 1:
-        plain = ({name: value.numpy() for name, value in one.items()} for one in every)
-        return np.stack([forward(experiment, one, questions)[of.outputs[0]] for one in plain])
     theta = np.stack([flat(of, {name: value.numpy() for name, value in one.items()}) for one in every])
     with np.errstate(all="ignore"):
-        return outputs(of, theta, questions)
+        return every_output(of, theta, questions)[:, :, of.outputs.index(moved(of.outputs, policy_outputs(of)))]
 
 
 __all__ = ["Starts", "basin_of", "even_widths", "first_outputs", "starts", "sum_below"]

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from glassgrad.draws import Floats
+from glassgrad.draws import Floats, uniforms
 from glassgrad.experiment import Experiment
 from glassgrad.formula.adjoint import adjoints
 from glassgrad.formula.derivative import derivative
@@ -28,7 +28,7 @@ from glassgrad.rl.grouped import Grouped
 from glassgrad.rl.judge_drawing import STENCIL
 from glassgrad.rl.judge_expected import SETTLING, chance, of_weights, settled
 from glassgrad.rl.judge_feedback import REWARD, Feedback, feedback
-from glassgrad.rl.judge_outputs import Place, columns, networks
+from glassgrad.rl.judge_outputs import SEEDS, Place, columns, distinct, networks
 from glassgrad.rl.judge_several import Several, coupled
 from glassgrad.rl.judge_single import read_together
 from glassgrad.rl.situation import inlined
@@ -55,13 +55,22 @@ class Tried:
         self.answers = min(read_together(experiment, of.in_groups), LARGEST)
         answers = min(ANSWERS, NUMBERS // len(self.weights))
         self.rows = max(BATCHES[0], min(BATCHES[1], answers // self.answers))
-        self.places = tuple(self._networks(trained))
+        every = tuple(self._networks(trained))
+        self.places = (*every, *self._around([place for place in every if not place.trained]))
 
     def _networks(self, trained: bool) -> Iterator[Place]:
         for seed, late, parameters in networks(self.experiment, self.of, trained):
             weights = {name: float(parameters[array][at]) for name, array, at in self.of.network.parameters()}
             if np.isfinite(forward(self.experiment, parameters, self.inputs[None])["o"][0]):
                 yield Place(seed, late, weights, self.experiment.steps if late else 1)
+
+    def _around(self, first: Sequence[Place]) -> Iterator[Place]:
+        """Where networks start alike, as with own weights: weights around theirs."""
+        if not first or distinct(first) == SEEDS:
+            return
+        for away in uniforms(self.experiment.seed, "judge", np.arange(SEEDS - 1), 1, units=len(self.weights))[:, 0]:
+            weights = {name: first[0].outputs[name] + by - 0.5 for name, by in zip(self.weights, away, strict=True)}
+            yield Place(first[0].seed, False, weights, around=True)
 
     def seen(self) -> Several:
         """The updates, and the slopes of what has a name."""

@@ -11,15 +11,17 @@ from glassgrad.method import method
 from glassgrad.report import judge_weights as weights
 from glassgrad.report.feedback import arriving
 from glassgrad.rl.judge_critic import Critic
+from glassgrad.rl.judge_outputs import moved
 from glassgrad.rl.judge_several import Several
 
 MOST = 3  # outputs that are shown one by one
+ASTRAY = ("off", "flees", "other")  # what a critic should not follow
 NONE = "–"
 
 
 def along(found: Judgement) -> str:
     """What the output that is moved is called."""
-    return "o" if found.several is None else found.several.outputs[0]
+    return "o" if found.several is None else moved(found.several.outputs, found.several.policy)
 
 
 def listed(outputs: Sequence[str]) -> str:
@@ -59,6 +61,8 @@ def asked(found: Judgement) -> Iterator[str]:
     seeds = [place.seed for place in seen.places if not place.trained]
     trained = any(place.trained for place in seen.places)
     yield say("judge.places_trained" if trained else "judge.places", first=min(seeds), last=max(seeds))
+    if any(place.around for place in seen.places):
+        yield say("judge.places_around")
     if seen.policy:
         yield say("judge.policy_reads", outputs=listed(seen.policy))
     if table(found):
@@ -78,14 +82,13 @@ def _other(critic: Critic, has_reward: bool) -> str:
     if critic.error:
         factor = f"({factor} ± {critic.error:.2g})"
     update = away if factor == "1" else f"{factor}*({away})"
-    key = "unknown" if critic.follows == "other" and not has_reward else critic.follows
+    key = "unseen" if critic.follows == "unknown" and has_reward else critic.follows
     return say(f"judge.critic_{key}", output=critic.output, update=update, offset=_four(critic.offset))
 
 
 def astray(found: Judgement) -> Iterator[str]:
     """The outputs beside the policy's that follow something else than the mean reward, where there is one."""
-    if found.several is not None and found.several.reward is not None:
-        yield from (say("judge.astray", output=one.output) for one in found.critics if one.follows in ("off", "other"))
+    yield from (say("judge.astray", output=one.output) for one in found.critics if one.follows in ASTRAY)
 
 
 def together(found: Judgement) -> str:
@@ -108,6 +111,8 @@ def table(found: Judgement) -> list[list[str]]:
     few = seen.outputs if len(seen.outputs) <= MOST else ()
     lines = [[say("judge.column_network"), *few, "J", say("judge.column_scale"), say("judge.column_cosine")]]
     for i, place in enumerate(seen.places):
+        if place.around:
+            continue
         name = say("judge.place_trained" if place.trained else "judge.place_first", seed=place.seed)
         lines.append([name, *(_four(place.outputs[one]) for one in few), *_beside(seen, i)])
     return lines
