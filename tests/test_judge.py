@@ -30,17 +30,17 @@ from glassgrad.insight import forward
 from glassgrad.judged import Judgement, judge
 from glassgrad.locale import Language, set_language
 from glassgrad.method import method
-from glassgrad.rl.judge_basins import Basin, landscape
-from glassgrad.rl.judge_climbed import climbed
-from glassgrad.rl.judge_ends import Ends, ends, twin
-from glassgrad.rl.judge_evidence import TELLS
-from glassgrad.rl.judge_expected import REPETITIONS, Expected, expected
-from glassgrad.rl.judge_experiment import asked, question, view
-from glassgrad.rl.judge_feedback import feedback
-from glassgrad.rl.judge_forecast import ALLOWED, FALSE_ALARM, Forecast, Share, measured
-from glassgrad.rl.judge_objectives import OBJECTIVES, fitted, named
-from glassgrad.rl.judge_profile import Axis, Profile, axis
-from glassgrad.rl.judge_starts import first_outputs, starts, sum_below
+from glassgrad.rl.judge.basins import Basin, landscape
+from glassgrad.rl.judge.climbed import climbed
+from glassgrad.rl.judge.ends import Ends, ends, twin
+from glassgrad.rl.judge.evidence import TELLS
+from glassgrad.rl.judge.expected import REPETITIONS, Expected, expected
+from glassgrad.rl.judge.experiment import asked, question, view
+from glassgrad.rl.judge.feedback import feedback
+from glassgrad.rl.judge.forecast import ALLOWED, FALSE_ALARM, Forecast, Share, measured
+from glassgrad.rl.judge.objectives import OBJECTIVES, fitted, named
+from glassgrad.rl.judge.profile import Axis, Profile, axis
+from glassgrad.rl.judge.starts import first_outputs, starts, sum_below
 from glassgrad.tables.experiments import EXPERIMENTS, shipped
 
 FALLS = 1 - (2 - math.log(1.5)) ** 2 / 8  # the share of first outputs below 0.6, of nn.Linear(1, 1) and a sigmoid

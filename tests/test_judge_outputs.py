@@ -22,13 +22,13 @@ from glassgrad.errors import ExperimentError
 from glassgrad.judged import Judgement, judge
 from glassgrad.locale import Language, set_language
 from glassgrad.method import method
-from glassgrad.rl.judge_critic import critics
-from glassgrad.rl.judge_drawing import Chances, drawn
-from glassgrad.rl.judge_experiment import asked
-from glassgrad.rl.judge_feedback import feedback
-from glassgrad.rl.judge_objectives import OF_SEVERAL
-from glassgrad.rl.judge_outputs import Place, alone, places, policy_outputs
-from glassgrad.rl.judge_several import Several, Updates
+from glassgrad.rl.judge.critic import critics
+from glassgrad.rl.judge.drawing import Chances, drawn
+from glassgrad.rl.judge.experiment import asked
+from glassgrad.rl.judge.feedback import feedback
+from glassgrad.rl.judge.objectives import OF_SEVERAL
+from glassgrad.rl.judge.outputs import Place, alone, places, policy_outputs
+from glassgrad.rl.judge.several import Several, Updates
 from glassgrad.tables.experiments import METHODS, shipped
 
 AROUND_O1 = "-({} - o1)**2/(2*0.5**2)"

@@ -20,10 +20,10 @@ from glassgrad.errors import ExperimentError
 from glassgrad.judged import Judgement, judge
 from glassgrad.locale import Language, set_language
 from glassgrad.method import method
-from glassgrad.rl import judge_weights
-from glassgrad.rl.judge_outputs import Place
-from glassgrad.rl.judge_several import Several
-from glassgrad.rl.judge_weights import Tried
+from glassgrad.rl.judge import weights as judge_weights
+from glassgrad.rl.judge.outputs import Place
+from glassgrad.rl.judge.several import Several
+from glassgrad.rl.judge.weights import Tried
 from glassgrad.tables.experiments import shipped
 
 TRIED = "tried = stop(w + 0.02*noise_w); a = o; "

@@ -11,21 +11,21 @@ from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.formula.text import show
 from glassgrad.method import Method, method
-from glassgrad.rl.judge_basins import Basin, FixedPoint, Landscape, landscape
-from glassgrad.rl.judge_beside import Beside
-from glassgrad.rl.judge_climbed import Climbed, climbed
-from glassgrad.rl.judge_critic import Critic, critics
-from glassgrad.rl.judge_ends import ends
-from glassgrad.rl.judge_evidence import Evidence, Source, evidence, sources
-from glassgrad.rl.judge_experiment import FEWER, asked, look, question, view
-from glassgrad.rl.judge_forecast import Forecast, forecast, measured
-from glassgrad.rl.judge_objectives import Fit, named
-from glassgrad.rl.judge_outside import REPETITIONS, Look
-from glassgrad.rl.judge_perturbed import Perturbed
-from glassgrad.rl.judge_profile import NOWHERE, Profile
-from glassgrad.rl.judge_script import LossFunction, Reward, Script, outputs_of, untouched
-from glassgrad.rl.judge_several import Several
-from glassgrad.rl.judge_starts import basin_of, even_widths, first_outputs
+from glassgrad.rl.judge.basins import Basin, FixedPoint, Landscape, landscape
+from glassgrad.rl.judge.beside import Beside
+from glassgrad.rl.judge.climbed import Climbed, climbed
+from glassgrad.rl.judge.critic import Critic, critics
+from glassgrad.rl.judge.ends import ends
+from glassgrad.rl.judge.evidence import Evidence, Source, evidence, sources
+from glassgrad.rl.judge.experiment import FEWER, asked, look, question, view
+from glassgrad.rl.judge.forecast import Forecast, forecast, measured
+from glassgrad.rl.judge.objectives import Fit, named
+from glassgrad.rl.judge.outside import REPETITIONS, Look
+from glassgrad.rl.judge.perturbed import Perturbed
+from glassgrad.rl.judge.profile import NOWHERE, Profile
+from glassgrad.rl.judge.script import LossFunction, Reward, Script, outputs_of, untouched
+from glassgrad.rl.judge.several import Several
+from glassgrad.rl.judge.starts import basin_of, even_widths, first_outputs
 
 if TYPE_CHECKING:
     import torch

@@ -7,9 +7,9 @@ import numpy as np
 
 from glassgrad.draws import Floats
 from glassgrad.judged import Judgement
-from glassgrad.rl.judge_forecast import Share
-from glassgrad.rl.judge_objectives import Fit
-from glassgrad.rl.judge_several import Several
+from glassgrad.rl.judge.forecast import Share
+from glassgrad.rl.judge.objectives import Fit
+from glassgrad.rl.judge.several import Several
 from glassgrad.statistics import Interval
 
 

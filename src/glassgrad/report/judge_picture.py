@@ -16,10 +16,10 @@ from glassgrad.judged import Judgement
 from glassgrad.method import method
 from glassgrad.plots import FAILED, INK, LINE, PAPER, SOFT, SOLVED, complete_svg, save_picture, style
 from glassgrad.report.judge_several_text import along, listed
-from glassgrad.rl.judge_beside import Beside
-from glassgrad.rl.judge_experiment import asked
-from glassgrad.rl.judge_outputs import policy_outputs
-from glassgrad.rl.judge_profile import Axis
+from glassgrad.rl.judge.beside import Beside
+from glassgrad.rl.judge.experiment import asked
+from glassgrad.rl.judge.outputs import policy_outputs
+from glassgrad.rl.judge.profile import Axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

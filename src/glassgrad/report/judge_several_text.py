@@ -10,9 +10,9 @@ from glassgrad.locale import language, say
 from glassgrad.method import method
 from glassgrad.report import judge_weights as weights
 from glassgrad.report.feedback import arriving
-from glassgrad.rl.judge_critic import Critic
-from glassgrad.rl.judge_outputs import moved
-from glassgrad.rl.judge_several import Several
+from glassgrad.rl.judge.critic import Critic
+from glassgrad.rl.judge.outputs import moved
+from glassgrad.rl.judge.several import Several
 
 MOST = 3  # outputs that are shown one by one
 ASTRAY = ("off", "flees", "other")  # what a critic should not follow

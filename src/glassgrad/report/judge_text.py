@@ -17,11 +17,11 @@ from glassgrad.report import judge_several_text as several
 from glassgrad.report import judge_weights as weights
 from glassgrad.report.estimators_text import three_signed
 from glassgrad.report.plain import WIDTH, plain_lines
-from glassgrad.rl.judge_basins import FixedPoint
-from glassgrad.rl.judge_evidence import Evidence
-from glassgrad.rl.judge_forecast import ALLOWED, Share
-from glassgrad.rl.judge_objectives import Fit
-from glassgrad.rl.judge_single import read_together
+from glassgrad.rl.judge.basins import FixedPoint
+from glassgrad.rl.judge.evidence import Evidence
+from glassgrad.rl.judge.forecast import ALLOWED, Share
+from glassgrad.rl.judge.objectives import Fit
+from glassgrad.rl.judge.single import read_together
 from glassgrad.statistics import Interval
 from glassgrad.tables.experiments import BY_NAME, shipped
 

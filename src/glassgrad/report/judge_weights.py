@@ -12,10 +12,10 @@ from glassgrad.formula.tree import Apply, Symbol, Tree, replace, substitute, sym
 from glassgrad.judged import Judgement
 from glassgrad.locale import language, say
 from glassgrad.method import method
-from glassgrad.rl.judge_evidence import Evidence
-from glassgrad.rl.judge_objectives import FALSE_ALARM
-from glassgrad.rl.judge_profile import standard_error
-from glassgrad.rl.judge_several import TOLERANCE
+from glassgrad.rl.judge.evidence import Evidence
+from glassgrad.rl.judge.objectives import FALSE_ALARM
+from glassgrad.rl.judge.profile import standard_error
+from glassgrad.rl.judge.several import TOLERANCE
 
 LONGEST = 100  # characters of a formula that is shown
 SAID = {

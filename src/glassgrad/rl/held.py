@@ -22,7 +22,7 @@ from glassgrad.formula.tree import Number, Symbol, Tree, substitute
 from glassgrad.method import Method, method
 from glassgrad.rl.exact import without_stop
 from glassgrad.rl.grouped import Grouped
-from glassgrad.rl.judge_expected import mean_of
+from glassgrad.rl.judge.expected import mean_of
 from glassgrad.rl.situation import inlined
 
 FALSE_ALARM, POWER = 0.001, 0.99

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from glassgrad.draws import Floats
 from glassgrad.errors import ExperimentError
-from glassgrad.rl.judge_evidence import SHIFT
+from glassgrad.rl.judge.evidence import SHIFT
 
 if TYPE_CHECKING:
     import torch

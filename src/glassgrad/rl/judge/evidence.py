@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 
 from glassgrad.draws import Floats
-from glassgrad.rl.judge_basins import Landscape
-from glassgrad.rl.judge_objectives import FALSE_ALARM, Fit, largest
-from glassgrad.rl.judge_profile import Profile, standard_error
+from glassgrad.rl.judge.basins import Landscape
+from glassgrad.rl.judge.objectives import FALSE_ALARM, Fit, largest
+from glassgrad.rl.judge.profile import Profile, standard_error
 
 Source = Literal["labels", "derivative", "observed", "neither"]
 SOURCES: tuple[Source, ...] = ("labels", "derivative", "observed")

@@ -12,8 +12,8 @@ from glassgrad.formula.evaluate import evaluate, is_aggregate
 from glassgrad.formula.tree import Tree, symbols, walk
 from glassgrad.rl.exact import bernoulli, normal, without_stop
 from glassgrad.rl.in_training import chance_of, reward_of
-from glassgrad.rl.judge_expected import Sampled, mean_of
-from glassgrad.rl.judge_feedback import CHANCE, REWARD, Feedback
+from glassgrad.rl.judge.expected import Sampled, mean_of
+from glassgrad.rl.judge.feedback import CHANCE, REWARD, Feedback
 from glassgrad.rl.situation import earned, inlined
 
 Rows = Callable[[Floats], tuple[Floats, Floats]]

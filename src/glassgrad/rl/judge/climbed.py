@@ -14,7 +14,7 @@ from glassgrad.draws import Floats
 from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.parser import parse
 from glassgrad.formula.text import number_text, show
-from glassgrad.rl.judge_profile import Axis, Profile
+from glassgrad.rl.judge.profile import Axis, Profile
 
 POINTS = 40  # at which a formula is fitted, in each piece
 FITS = 1e-9  # the largest difference, as a share of the update
@@ -53,7 +53,7 @@ def climbed(profile: Profile, kinks: Floats) -> Climbed:
     """The integral of an expected update over the output. kinks: where it turns or jumps.
 
     Example:
-        >>> from glassgrad.rl.judge_profile import Axis
+        >>> from glassgrad.rl.judge.profile import Axis
         >>> o, at = np.linspace(0.1, 0.9, 9), lambda o: 5 - 3/o
         >>> found = climbed(Profile(Axis(0, 1, 0, 1), o, at(o)[None], at=at), np.empty(0))
         >>> found.pieces[0].formula, f"{found.value[-1] - found.value[0]:.6f}", found.unbounded(Axis(0, 1, 0, 1))

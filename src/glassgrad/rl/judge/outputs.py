@@ -17,8 +17,8 @@ from glassgrad.initial import initial_parameters
 from glassgrad.insight import forward
 from glassgrad.method import Method
 from glassgrad.network import Network
-from glassgrad.rl.judge_feedback import updated
-from glassgrad.rl.judge_profile import reach
+from glassgrad.rl.judge.feedback import updated
+from glassgrad.rl.judge.profile import reach
 
 SEEDS = 4  # networks whose outputs are looked at, before training and after it
 AROUND = (0.5, 1.0)  # so far each output is moved, both ways; of an axis that ends, this half of the way at most

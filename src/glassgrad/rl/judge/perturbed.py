@@ -11,15 +11,15 @@ from glassgrad.draws import Floats
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.method import Method
-from glassgrad.rl.judge_beside import flat, of_shift
-from glassgrad.rl.judge_evidence import SHIFT, Evidence, Looks, beside, of_answers, of_update
-from glassgrad.rl.judge_feedback import REWARD, feedback
-from glassgrad.rl.judge_objectives import Fit
-from glassgrad.rl.judge_outputs import columns
-from glassgrad.rl.judge_profile import NOWHERE
-from glassgrad.rl.judge_several import TOLERANCE, Several
-from glassgrad.rl.judge_single import Single
-from glassgrad.rl.judge_weights import Tried
+from glassgrad.rl.judge.beside import flat, of_shift
+from glassgrad.rl.judge.evidence import SHIFT, Evidence, Looks, beside, of_answers, of_update
+from glassgrad.rl.judge.feedback import REWARD, feedback
+from glassgrad.rl.judge.objectives import Fit
+from glassgrad.rl.judge.outputs import columns
+from glassgrad.rl.judge.profile import NOWHERE
+from glassgrad.rl.judge.several import TOLERANCE, Several
+from glassgrad.rl.judge.single import Single
+from glassgrad.rl.judge.weights import Tried
 
 
 class Perturbed:

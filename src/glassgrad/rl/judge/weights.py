@@ -25,12 +25,12 @@ from glassgrad.insight import forward
 from glassgrad.method import Method
 from glassgrad.rl.exact import without_stop
 from glassgrad.rl.grouped import Grouped
-from glassgrad.rl.judge_drawing import STENCIL
-from glassgrad.rl.judge_expected import SETTLING, chance, of_weights, settled
-from glassgrad.rl.judge_feedback import REWARD, Feedback, feedback
-from glassgrad.rl.judge_outputs import SEEDS, Place, columns, distinct, networks
-from glassgrad.rl.judge_several import Several, coupled
-from glassgrad.rl.judge_single import read_together
+from glassgrad.rl.judge.drawing import STENCIL
+from glassgrad.rl.judge.expected import SETTLING, chance, of_weights, settled
+from glassgrad.rl.judge.feedback import REWARD, Feedback, feedback
+from glassgrad.rl.judge.outputs import SEEDS, Place, columns, distinct, networks
+from glassgrad.rl.judge.several import Several, coupled
+from glassgrad.rl.judge.single import read_together
 from glassgrad.rl.situation import inlined
 from glassgrad.steps import perturbing
 

@@ -18,8 +18,8 @@ from glassgrad.formula.simplify import ONE, ZERO, add
 from glassgrad.formula.tree import Apply, Symbol, Tree, chain, negative, substitute, symbols
 from glassgrad.rl.exact import without_stop
 from glassgrad.rl.integral import NODES, WEIGHTS, integral
-from glassgrad.rl.judge_feedback import CHANCE, REWARD, Feedback, Outputs
-from glassgrad.rl.judge_profile import Axis
+from glassgrad.rl.judge.feedback import CHANCE, REWARD, Feedback, Outputs
+from glassgrad.rl.judge.profile import Axis
 from glassgrad.rl.kinks import kinks
 
 SETTLING = 60  # steps after which a running mean has forgotten where it began

@@ -19,7 +19,7 @@ from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.parser import parse
 from glassgrad.formula.tree import Tree, symbols
 from glassgrad.locale import Text, text
-from glassgrad.rl.judge_profile import Profile, standard_error
+from glassgrad.rl.judge.profile import Profile, standard_error
 
 FALSE_ALARM = 0.001  # of what is drawn: how often the right name is refused
 SURE = 6.0  # standard errors by which a factor has to differ from 0, and a second one too
@@ -122,7 +122,7 @@ def named(profiles: Sequence[Profile], table: Sequence[Objective] = OBJECTIVES) 
     question's.
 
     Example:
-        >>> from glassgrad.rl.judge_profile import Axis
+        >>> from glassgrad.rl.judge.profile import Axis
         >>> o = np.linspace(0.1, 0.9, 9)
         >>> profile = Profile(Axis(0, 1, 0, 1), o, (0.6 - 2*o)[None], wanted=0.3)
         >>> [fit.objective.name for fit in named([profile])]

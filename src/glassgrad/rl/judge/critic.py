@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from glassgrad.rl.judge_objectives import Objective, best_fit
-from glassgrad.rl.judge_outputs import distinct
-from glassgrad.rl.judge_several import TOLERANCE, Several
+from glassgrad.rl.judge.objectives import Objective, best_fit
+from glassgrad.rl.judge.outputs import distinct
+from glassgrad.rl.judge.several import TOLERANCE, Several
 
 Followed = Literal["mean_reward", "off", "flees", "nothing", "other", "unknown"]
 LEAST = 4  # distinct places, of which one or two settle the factors

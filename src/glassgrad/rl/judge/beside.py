@@ -15,14 +15,14 @@ from glassgrad.draws import Floats
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.method import Method
-from glassgrad.rl.judge_evidence import SAME, SHIFT, Evidence, Looks, beside, left_alone, of_answers, of_update
-from glassgrad.rl.judge_experiment import question
-from glassgrad.rl.judge_feedback import REWARD, feedback, reads_log_of_output
-from glassgrad.rl.judge_objectives import Fit
-from glassgrad.rl.judge_outputs import Place, alone, around, columns, places
-from glassgrad.rl.judge_profile import NOWHERE, reach, standard_error
-from glassgrad.rl.judge_several import TOLERANCE, Several, Updates
-from glassgrad.rl.judge_single import Single
+from glassgrad.rl.judge.evidence import SAME, SHIFT, Evidence, Looks, beside, left_alone, of_answers, of_update
+from glassgrad.rl.judge.experiment import question
+from glassgrad.rl.judge.feedback import REWARD, feedback, reads_log_of_output
+from glassgrad.rl.judge.objectives import Fit
+from glassgrad.rl.judge.outputs import Place, alone, around, columns, places
+from glassgrad.rl.judge.profile import NOWHERE, reach, standard_error
+from glassgrad.rl.judge.several import TOLERANCE, Several, Updates
+from glassgrad.rl.judge.single import Single
 
 
 class Beside:

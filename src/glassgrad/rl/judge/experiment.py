@@ -14,12 +14,12 @@ from glassgrad.formula.evaluate import evaluate, is_aggregate
 from glassgrad.formula.tree import Symbol, substitute, symbols, walk
 from glassgrad.method import Method
 from glassgrad.rl.exact import without_stop
-from glassgrad.rl.judge_earned import Earned, earning
-from glassgrad.rl.judge_evidence import SHIFT, Looks
-from glassgrad.rl.judge_expected import Expected, Sampled
-from glassgrad.rl.judge_feedback import CHANCE, REWARD, Feedback, feedback, reads_log_of_output
-from glassgrad.rl.judge_profile import Axis, Profile, axis, reach
-from glassgrad.rl.judge_single import Single, read_together
+from glassgrad.rl.judge.earned import Earned, earning
+from glassgrad.rl.judge.evidence import SHIFT, Looks
+from glassgrad.rl.judge.expected import Expected, Sampled
+from glassgrad.rl.judge.feedback import CHANCE, REWARD, Feedback, feedback, reads_log_of_output
+from glassgrad.rl.judge.profile import Axis, Profile, axis, reach
+from glassgrad.rl.judge.single import Single, read_together
 from glassgrad.rl.kinks import kinks
 from glassgrad.rl.situation import inlined
 

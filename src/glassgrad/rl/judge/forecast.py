@@ -12,10 +12,10 @@ import numpy as np
 
 from glassgrad.experiment import Experiment
 from glassgrad.method import Method
-from glassgrad.rl.judge_basins import Landscape
-from glassgrad.rl.judge_ends import Ends
-from glassgrad.rl.judge_experiment import View
-from glassgrad.rl.judge_starts import basin_of, first_outputs, starts
+from glassgrad.rl.judge.basins import Landscape
+from glassgrad.rl.judge.ends import Ends
+from glassgrad.rl.judge.experiment import View
+from glassgrad.rl.judge.starts import basin_of, first_outputs, starts
 from glassgrad.statistics import Interval, wilson
 
 FALSE_ALARM = 0.001  # how often a right prediction is called wrong

@@ -11,10 +11,10 @@ from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.functions import Array
 from glassgrad.formula.tree import symbols
 from glassgrad.rl.grouped import Grouped
-from glassgrad.rl.judge_evidence import SAME, Weight
-from glassgrad.rl.judge_expected import every_chance, of_weights
-from glassgrad.rl.judge_feedback import CHANCE, REWARD, Exchanged, Feedback, Outputs, by_name, feedback, steps_back
-from glassgrad.rl.judge_feedback import weights as weights_of
+from glassgrad.rl.judge.evidence import SAME, Weight
+from glassgrad.rl.judge.expected import every_chance, of_weights
+from glassgrad.rl.judge.feedback import CHANCE, REWARD, Exchanged, Feedback, Outputs, by_name, feedback, steps_back
+from glassgrad.rl.judge.feedback import weights as weights_of
 
 ANSWERS = 1000  # that are drawn at each place
 FEW = 20  # answers to each of a choice's numbers, on average, if they are to tell something

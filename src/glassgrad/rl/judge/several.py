@@ -18,13 +18,13 @@ from glassgrad.formula.text import number_text, show
 from glassgrad.formula.tree import symbols
 from glassgrad.method import Method
 from glassgrad.rl.exact import without_stop
-from glassgrad.rl.judge_drawing import Around, Chances, drawn, seen_chance
-from glassgrad.rl.judge_expected import REPETITIONS, SETTLING, chance, settled
-from glassgrad.rl.judge_feedback import CHANCE, REWARD, Feedback, feedback
-from glassgrad.rl.judge_objectives import OF_SEVERAL, OF_WEIGHTS, Fit, Objective, best_fit, simplest
-from glassgrad.rl.judge_outputs import Place, columns, distinct, policy_outputs
-from glassgrad.rl.judge_profile import standard_error
-from glassgrad.rl.judge_single import read_together
+from glassgrad.rl.judge.drawing import Around, Chances, drawn, seen_chance
+from glassgrad.rl.judge.expected import REPETITIONS, SETTLING, chance, settled
+from glassgrad.rl.judge.feedback import CHANCE, REWARD, Feedback, feedback
+from glassgrad.rl.judge.objectives import OF_SEVERAL, OF_WEIGHTS, Fit, Objective, best_fit, simplest
+from glassgrad.rl.judge.outputs import Place, columns, distinct, policy_outputs
+from glassgrad.rl.judge.profile import standard_error
+from glassgrad.rl.judge.single import read_together
 from glassgrad.rl.situation import inlined
 
 LEAST_NOISE = 0.01  # of the largest standard error: what seems to be less noisy weighs no more

@@ -18,8 +18,8 @@ from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.parser import parse
 from glassgrad.initial import initial_parameters
 from glassgrad.method import Method
-from glassgrad.rl.judge_basins import Basin
-from glassgrad.rl.judge_outputs import moved, policy_outputs
+from glassgrad.rl.judge.basins import Basin
+from glassgrad.rl.judge.outputs import moved, policy_outputs
 from glassgrad.rl.network import every_output, flat
 from glassgrad.tables.initialisations import INITIALISATIONS
 

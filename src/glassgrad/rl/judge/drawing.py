@@ -20,7 +20,7 @@ from glassgrad.formula.tree import Apply, Number, Symbol, Tree, replace, substit
 from glassgrad.rl.exact import without_stop
 from glassgrad.rl.grouped import Grouped
 from glassgrad.rl.integral import CORE, GRADED, NODES, PANEL, WEIGHTS
-from glassgrad.rl.judge_feedback import CHANCE, Feedback
+from glassgrad.rl.judge.feedback import CHANCE, Feedback
 from glassgrad.rl.kinks import kinks
 from glassgrad.rl.situation import inlined
 

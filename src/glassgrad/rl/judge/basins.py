@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassgrad.draws import Floats
-from glassgrad.rl.judge_profile import Axis, Profile
+from glassgrad.rl.judge.profile import Axis, Profile
 
 Kind = Literal["attracts", "repels", "end", "edge"]
 """end: of the axis, which attracts; edge: of a stretch where nothing moves, which is reached and not left."""
@@ -66,7 +66,7 @@ def landscape(profile: Profile) -> Landscape:
     """The fixed points and basins of a profile.
 
     Example:
-        >>> from glassgrad.rl.judge_profile import Axis
+        >>> from glassgrad.rl.judge.profile import Axis
         >>> o = np.linspace(-3, 3, 61) + 0.01
         >>> found = landscape(Profile(Axis(-np.inf, np.inf, -3, 3), o, (o - o**3)[None]))
         >>> [(round(point.at, 2) + 0.0, point.kind) for point in found.points]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from glassgrad.draws import Floats
-from glassgrad.rl.judge_evidence import SAME, Looks, Weight
-from glassgrad.rl.judge_profile import Axis, Profile, axis
-from glassgrad.rl.judge_script import Call, Exchange, Script
+from glassgrad.rl.judge.evidence import SAME, Looks, Weight
+from glassgrad.rl.judge.profile import Axis, Profile, axis
+from glassgrad.rl.judge.script import Call, Exchange, Script
 
 REPETITIONS = 200  # calls at each output, where chance has a part
 FEW = 12  # calls at each of nine outputs, where single answers are looked at
