@@ -96,7 +96,7 @@ def test_every_name_can_be_looked_up(name: str) -> None:
     step = step_of(experiment)
     of = step.of
     parameters = [parameter for parameter, _, _ in of.network.parameters()]
-    given = {*of.task.names, "t", "noise", "uniform", "step", "clip", *parameters, *of.program.states, *of.numbers}
+    given = {*of.task.names, "t", "noise", "uniform", "step", "max_norm", *parameters, *of.program.states, *of.numbers}
     given |= {*of.activation.numbers, *of.output_activation.numbers, *of.optimizer.numbers}
     given |= set(of.regulariser.numbers) if of.regulariser else set()
     given |= {f"{state}_{p}" for state in of.optimizer_program.states for p in parameters}

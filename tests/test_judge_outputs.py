@@ -61,6 +61,7 @@ SEVERAL: dict[str, tuple[str, str, dict[str, bool | None], tuple[float, ...]]] =
     "add-actor-critic": ("expected_reward", "sampled", {"d": True, "e": True, "f": True}, (1.0,)),
     "add-a2c": ("reward_and_entropy", "sampled", {"d": False, "e": True, "f": None}, (1.0, 0.01)),
     "add-ppo": ("expected_reward", "sampled", {"d": True, "e": True, "f": True}, (1.0,)),
+    "add-ppo-entropy": ("reward_and_entropy", "sampled", {"d": False, "e": True, "f": None}, (1.0, 0.01)),
     "add-categorical": ("log_reward_and_entropy", "reweighted", {"d": False, "e": False, "f": None},
                         (1.0, 0.6*(1 - 1/9000))),
 }  # fmt: skip
@@ -393,7 +394,8 @@ def test_the_mean_reward_of_a_rounded_answer() -> None:
 
 
 def test_which_outputs_decide() -> None:
-    every = {"add-actor-critic": ("o1",), "add-a2c": ("o1", "o2"), "add-ppo": ("o1",)}
+    every = {"add-actor-critic": ("o1",), "add-a2c": ("o1", "o2"), "add-ppo": ("o1",),
+             "add-ppo-entropy": ("o1", "o2")}  # fmt: skip
     for name, outputs in every.items():
         assert policy_outputs(method(shipped(name))) == outputs
     assert len(policy_outputs(method(shipped("add-categorical")))) == 19

@@ -181,6 +181,11 @@ SCRIPTS: dict[str, Any] = {
     "ppo": lambda at: (
         cut_off(at, (at["reward"] - at["o2"]).detach()) + 0.5 * (at["o2"] - at["reward"].detach()).square()
     ),
+    "ppo_entropy": lambda at: (
+        cut_off(at, (at["reward"] - at["o3"]).detach())
+        + 0.5 * (at["o3"] - at["reward"].detach()).square()
+        - 0.01 * at["entropy"]
+    ),
     "grpo": lambda at: cut_off(at, relative(at["reward"], divided=True).detach()),
     "grpo_undivided": lambda at: cut_off(at, relative(at["reward"], divided=False).detach()),
 }

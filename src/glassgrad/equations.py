@@ -83,7 +83,7 @@ class Evaluated:
         if self.of.regulariser is not None:
             self.settings |= self.of.regulariser.numbers
         if experiment.clip is not None:
-            self.settings["clip"] = experiment.clip
+            self.settings["max_norm"] = experiment.clip
         self.values: dict[str, Any] = {**self.settings, **self._given(moment)}
         self.scales: dict[str, Any] = {}
         self._collect()

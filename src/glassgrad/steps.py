@@ -290,13 +290,13 @@ def learned_gradients(of: Method, layer: int, dropout: bool) -> Iterator[Quantit
 
 
 def _clipping(of: Method, clip: float | None) -> Iterator[Quantity]:
-    """g = gradient * min(1, clip/(norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it."""
+    """g = gradient * min(1, max_norm/(norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it."""
     if clip is None:
         return
     names = [gradient_name(name) for name, _, _ in of.network.parameters()]
     squares = chain("+", tuple(Apply("**", (Symbol(name), Number(2.0))) for name in names))
     yield _make("norm", Apply("sqrt", (squares,)), "step", "gradient", "norm")
-    share = Apply("/", (Symbol("clip"), Apply("+", (Symbol("norm"), Number(1e-6)))))
+    share = Apply("/", (Symbol("max_norm"), Apply("+", (Symbol("norm"), Number(1e-6)))))
     yield _make("shrink", Apply("min", (ONE, share)), "step", "gradient", "shrink")
     for name in names:
         yield _make(f"g_{name[1:]}", Apply("*", (Symbol(name), Symbol("shrink"))), "step", "gradient", "clipped")

@@ -16,7 +16,7 @@ from glassgrad.method.model import Formula, Method, grouped
 from glassgrad.method.rows import reads_weights
 from glassgrad.task import Task
 
-_STEPS_OWN = re.compile(r"d?(z\d+(_\d+)?|a\d+_\d+|keep\d+_\d+|L|R|norm|shrink|clip|(\w+_)?(W\d+_\w+|[bB]\d+_\d+))")
+_STEPS_OWN = re.compile(r"d?(z\d+(_\d+)?|a\d+_\d+|keep\d+_\d+|L|R|norm|shrink|max_norm|(\w+_)?(W\d+_\w+|[bB]\d+_\d+))")
 """What a step computes anyway: no line of a policy, reward, objective or optimizer may have such a name."""
 
 

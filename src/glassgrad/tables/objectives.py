@@ -67,6 +67,13 @@ OBJECTIVES = table(
         Text("several updates from the same answers, which may become at most 1 + clip times as likely",
              "同一批回答用来更新几遍，每个回答的概率最多变成原来的 1 + clip 倍"),
         "Schulman et al. 2017", {"clip": 0.2, "share": 0.5}, bounds={"clip": (1e-9, 1.0), **_SHARE}),
+    Row("ppo_entropy",
+        "value = o3; advantage = old(reward - value); ratio = exp(logp - old(logp)); "
+        "most = advantage + clip*abs(advantage); "
+        "objective = -min(ratio*advantage, most) + share*(value - stop(reward))**2 - bonus*entropy",
+        Text("ppo with a bonus for entropy, so that answers keep being tried; the critic is the third output",
+             "ppo，外加熵的奖励，让尝试不至于停止；评论员是第三个输出"),
+        "Schulman et al. 2017", {"clip": 0.2, "share": 0.5, "bonus": 0.01}, bounds={"clip": (1e-9, 1.0), **_SHARE}),
     Row("grpo",
         "advantage = stop((reward - group_mean(reward))/(group_std(reward) + 0.0001)); "
         "ratio = exp(logp - old(logp)); most = advantage + clip*abs(advantage); "

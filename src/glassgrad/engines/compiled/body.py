@@ -47,7 +47,7 @@ def settings_of(experiment: Experiment, of: Method) -> dict[str, float]:
     if of.regulariser is not None:
         found |= of.regulariser.numbers
     if experiment.clip is not None:
-        found["clip"] = experiment.clip
+        found["max_norm"] = experiment.clip
     return found
 
 

@@ -236,13 +236,13 @@ class WideBody(Body):
         return loss + total.get().total()
 
     def shrink(self, code: Code, emit: Emitter) -> Vector:
-        """What clipping multiplies each gradient with: min(1, clip/(norm + 1e-6))."""
+        """What clipping multiplies each gradient with: min(1, max_norm/(norm + 1e-6))."""
         squares = code.variable(code.number(0))
         with code.loop(self.slots, step=code.form.lanes) as p:
             g = code.load(code["G"], p)
             squares.add(g * g)
-        clip = emit(Symbol("clip"), {})
-        return smaller(clip.like(1), clip / (squares.get().total().intrinsic("sqrt") + 1e-6))
+        most = emit(Symbol("max_norm"), {})
+        return smaller(most.like(1), most / (squares.get().total().intrinsic("sqrt") + 1e-6))
 
     # evaluation --------------------------------------------------------------------------------------------------
 
