@@ -171,6 +171,7 @@ OBJECTIVES_NEED: dict[str, dict[str, Any]] = {
     "actor_critic": CRITIC,
     "a2c": {**CRITIC, "policy": "gaussian_learned", "network": (2, 3, 3)},
     "ppo": {**CRITIC, "passes": 4},
+    "ppo_entropy": {**CRITIC, "policy": "gaussian_learned", "network": (2, 3, 3), "passes": 4},
     "grpo": {**GROUPED, "passes": 4},
     "grpo_undivided": {**GROUPED, "passes": 4},
 }
