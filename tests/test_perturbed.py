@@ -141,6 +141,12 @@ def test_what_is_drawn_of_it_says_how_it_learns() -> None:
     assert "likelier" in meaning(found).en
 
 
+def test_an_objective_that_does_not_reach_the_weights_is_said_to_teach_nothing() -> None:
+    found = method(LINEAR.change(objective="(o - t)**2", reward=None))
+    assert [note.en for note in found.notes if "nothing will be learned" in note.en]
+    assert not method(LINEAR).notes
+
+
 STOPPED = "tried = stop(w + 0.1*noise_w)"
 LOGP = "logp = -sum((tried - w)**2)"
 

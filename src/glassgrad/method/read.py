@@ -94,7 +94,7 @@ def _method(experiment: Experiment, written: int | None) -> Method:
         written=as_written,
         pieces=pieces,
         numbers={key: value for row in pieces.values() for key, value in row.numbers.items()},
-        backward=backward if {line.name for line in backward} & {f"d{name}" for name in ends} else (),
+        backward=backward if {line.name for line in backward} & {f"d{name}" for name in tried or outputs} else (),
         observed=all(line.name != "dreward" for line in backward),
         regulariser=_formula("regulariser", REGULARISERS, experiment.regulariser, ("w",))
         if experiment.regulariser
