@@ -7,9 +7,8 @@ import io
 import json
 import math
 import re
-import sys
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,12 @@ from scipy import integrate, stats
 
 import glassgrad as gg
 from glassgrad import insight
-from glassgrad.cli import main
 from glassgrad.draws import Floats
 from glassgrad.errors import GlassgradError
 from glassgrad.estimated import Estimates, estimators
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate, evaluate_torch
 from glassgrad.formula.parser import parse
-from glassgrad.locale import set_language
 from glassgrad.method import Method, method
 from glassgrad.rl.arriving import Arriving, arriving, of_run
 from glassgrad.rl.carrying import carrying
@@ -781,20 +778,8 @@ def test_the_page_has_every_row(language: str) -> None:
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Any]:
-    monkeypatch.delenv("GLASSGRAD_LANG", raising=False)
-    monkeypatch.setenv("LC_ALL", "C.UTF-8")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["glassgrad", "estimators", *arguments])
-        set_language("en")
-        with pytest.raises(SystemExit) as end:
-            main()
-        captured = capsys.readouterr()
-        return int(end.value.code or 0), captured.out, captured.err
-
-    yield run
-    set_language("en")
+def command(command_line: Any) -> Any:
+    return partial(command_line, "estimators")
 
 
 QUESTION = ("--mu", "6.3", "--sigma", "1.5", "--truth", "7")

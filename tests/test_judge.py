@@ -8,9 +8,7 @@ import json
 import math
 import random
 import re
-import sys
-from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,6 @@ import torch
 from scipy import stats
 
 import glassgrad as gg
-from glassgrad.cli.main import main
 from glassgrad.errors import GlassgradError
 from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.parser import parse
@@ -783,20 +780,8 @@ def test_a_mistake_in_a_script_is_one_line(
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Any]:
-    monkeypatch.delenv("GLASSGRAD_LANG", raising=False)
-    monkeypatch.setenv("LC_ALL", "C.UTF-8")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["glassgrad", "judge", *arguments])
-        set_language("en")
-        with pytest.raises(SystemExit) as end:
-            main()
-        captured = capsys.readouterr()
-        return int(end.value.code or 0), captured.out, captured.err
-
-    yield run
-    set_language("en")
+def command(command_line: Any) -> Any:
+    return partial(command_line, "judge")
 
 
 SHOWN = [

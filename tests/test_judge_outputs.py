@@ -6,8 +6,7 @@ All seeds are fixed: a test always sees the same numbers.
 import json
 import math
 import re
-from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import pytest
 from scipy import special
 
 import glassgrad as gg
-from glassgrad.cli.main import main
 from glassgrad.draws import Floats, normals, uniforms
 from glassgrad.errors import ExperimentError
 from glassgrad.judged import Judgement, judge
@@ -30,6 +28,7 @@ from glassgrad.rl.judge.objectives import OF_SEVERAL
 from glassgrad.rl.judge.outputs import Place, alone, places, policy_outputs
 from glassgrad.rl.judge.several import Several, Updates
 from glassgrad.tables.experiments import METHODS, shipped
+from shown import check_text
 
 AROUND_O1 = "-({} - o1)**2/(2*0.5**2)"
 CLIPPED = f"a = stop(min(max(o1 + 0.5*noise, 0), 18)); logp = {AROUND_O1.format('a')}"
@@ -481,16 +480,8 @@ def test_one_question_with_several_outputs_is_trained() -> None:
 
 
 @pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["glassgrad", "judge", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        captured = capsys.readouterr()
-        return int(end.value.code or 0), captured.out, captured.err
-
-    yield run
-    set_language("en")
+def command(command_line: Any) -> Any:
+    return partial(command_line, "judge")
 
 
 SHOWN: list[tuple[str, dict[str, Any]]] = [
@@ -504,16 +495,11 @@ SHOWN: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_text_fits_80_columns(language: Language) -> None:
-    from rich.cells import cell_len
-
     set_language(language)
     try:
         for name, settings in SHOWN:
             text = judged(name, **settings).to_text()
-            assert max(map(cell_len, text.splitlines())) <= 80
-            assert not re.search(r"\b(nan|inf|None)\b", text)
-            assert "{" not in text
-            assert "(f)" in text
+            check_text(text)
     finally:
         set_language("en")
 
