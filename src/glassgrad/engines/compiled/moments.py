@@ -384,7 +384,7 @@ class MomentsBody(Body):
 
         changed: a counter that becomes 1 if a question is put into M or taken out; None: M is made later.
         """
-        lanes = self.form.lanes
+        lanes, mending = self.form.lanes, None if changed is None else Mending(self, code, unit)
         row = code.at.mul(unit, _whole(self.block))
         weights = [code.spread(code["Q"], _at(code, row, k)) for k in range(self.block)]
         least = code.variable(code.number(float("inf")))
@@ -396,20 +396,54 @@ class MomentsBody(Body):
             least.set(gap.where(gap.compare("<", least.get()), least.get()))
             bits = code.at.zext(code.at.bitcast(z.compare(">", 0), ir.IntType(lanes)), WORD)
             place = code.at.add(self.sign_place(code, q), unit)
-            if changed is not None:
+            if mending is not None:
                 flips = code.at.xor(bits, code.words(code["Q"], place, 1))
                 with code.at.if_then(code.at.icmp_unsigned("!=", flips, ir.Constant(WORD, 0))):
-                    code.at.store(_whole(1), changed)
-                    self.flip_all(code, unit, q, bits, flips)
+                    mending.flip_all(q, bits, flips)
             code.store_word(code["Q"], place, bits)
         nearest = -((-least.get()).most())
         code.store(code["Q"], _at(code, self.offset["margin"], unit), nearest * SLACK)
         for k in range(self.block):
             here = code.load(code["Q"], _at(code, row, k), 1)
             code.store(code["Q"], _at(code, self.offset["seen"] + k, row), here)
+        if mending is not None:
+            mending.finish(changed)
 
-    def flip_all(self, code: Code, unit: Any, q: Any, bits: Any, changed: Any) -> None:
-        """Put each question whose bit changed into M, or take it out."""
+
+class Mending:
+    """Questions put into the moments of a unit, or taken out of them.
+
+    A question adds s c x_k φ to the rows of the unit in M and s c β x to its places in v; s = 1 if the unit goes on, -1
+    if it goes off, φ with the unit on. Rows and v stay in registers; the columns of M are copied from the rows at last.
+    """
+
+    def __init__(self, body: MomentsBody, code: Code, unit: Any) -> None:
+        self.body, self.code = body, code
+        lanes = body.form.lanes
+        self.start = code.at.mul(unit, _whole(body.block))
+        self.parts = range(0, body.wide, lanes)
+        first = Vector(code, code.at.sitofp(self.start, body.form.kind))
+        self.inside = []  # which features of a vector are those of the unit
+        for i in self.parts:
+            place = code.lanes([float(i + k) for k in range(lanes)]) - first
+            self.inside.append(code.at.and_(place.compare(">=", 0), place.compare("<", body.block)))
+        self.rows = [[code.variable(code.load(code["Q"], self.row(k, i))) for i in self.parts] for k in self.features]
+        self.v = [code.variable(code.load(code["Q"], body.offset["v"] + i)) for i in self.parts]
+        self.some = code.counter(0)
+
+    @property
+    def features(self) -> range:
+        return range(self.body.block)
+
+    def row(self, k: int, i: int) -> Any:
+        """Where column i is in the row of the unit's k-th feature."""
+        j = self.code.at.mul(self.code.at.add(self.start, _whole(k)), _whole(self.body.wide))
+        return _at(self.code, self.body.offset["M"] + i, j)
+
+    def flip_all(self, q: Any, bits: Any, changed: Any) -> None:
+        """Put in, or take out, each of the questions from q on whose bit changed."""
+        code = self.code
+        code.at.store(_whole(1), self.some)
         left = code.entry.alloca(WORD)
         code.at.store(changed, left)
         head, body, after = (code.function.append_basic_block(name) for name in ("bits", "flip", "done"))
@@ -421,44 +455,40 @@ class MomentsBody(Body):
         lane = code.at.cttz(word, ir.Constant(ir.IntType(1), 1))
         code.at.store(code.at.and_(word, code.at.sub(word, ir.Constant(WORD, 1))), left)
         on = code.at.trunc(code.at.lshr(bits, lane), ir.IntType(1))
-        self.flip(code, unit, code.at.add(q, code.at.zext(lane, INDEX)), on)
+        self.flip(code.at.add(q, code.at.zext(lane, INDEX)), on)
         code.at.branch(head)
         code.at.position_at_end(after)
 
-    def flip(self, code: Code, unit: Any, q: Any, on: Any) -> None:
-        """M ± c(δφᵀ + φδᵀ + δδᵀ), φ ± δ, where δ is what the unit adds and φ is without it."""
-        lanes = self.form.lanes
-        row = code.at.mul(q, _whole(self.wide))
-        first = Vector(code, code.at.sitofp(code.at.mul(unit, _whole(self.block)), self.form.kind))
-        sign = code.number(1, 1).where(on, -1)
-        weight = code.load(code["C"], q, 1) * sign
-        delta, without = [], []
-        for i in range(0, self.wide, lanes):
-            place = code.lanes([float(i + k) for k in range(lanes)]) - first
-            inside = code.at.and_(place.compare(">=", 0), place.compare("<", self.block))
-            part = code.load(code["XT"], _at(code, row, i))
-            delta.append(part.where(inside, 0))
-            phi = code.load(code["Q"], _at(code, self.offset["phi"] + i, row))
-            without.append(phi.where(code.at.or_(code.at.not_(inside), _spread_bit(code, on, lanes)), 0))
-            code.store(code["Q"], _at(code, self.offset["phi"] + i, row), without[-1] + delta[-1])
-        beta = self.beta(code, q) * weight
-        for i, part in enumerate(delta):
-            self.add(code, self.offset["v"] + i * lanes, part * beta)
-        # rows: φ δᵀ everywhere, and δ (φ + δ)ᵀ in those of the unit
-        for j in range(self.features):
-            each = code.load(code["Q"], _at(code, self.offset["phi"] + j, row), 1) * weight
-            for i, part in enumerate(delta):
-                self.add(code, self.offset["M"] + j * self.wide + i * lanes, part * each)
-        start = code.at.mul(unit, _whole(self.block))
-        for k in range(self.block):
-            j = code.at.add(start, _whole(k))
-            each = code.load(code["XT"], code.at.add(row, j), 1) * weight
-            for i, part in enumerate(without):
-                place = _at(code, self.offset["M"] + i * lanes, code.at.mul(j, _whole(self.wide)))
-                self.add(code, place, part * each)
-        for i, part in enumerate(delta):  # a unit that goes off leaves φ at last
-            kept = (without[i] + part).where(_spread_bit(code, on, lanes), without[i])
-            code.store(code["Q"], _at(code, self.offset["phi"] + i * lanes, row), kept)
+    def flip(self, q: Any, on: Any) -> None:
+        code, body = self.code, self.body
+        row = code.at.mul(q, _whole(body.wide))
+        weight = code.load(code["C"], q, 1)
+        weight = weight.where(on, -weight)
+        beta = body.beta(code, q) * weight
+        for n, i in enumerate(self.parts):
+            place = _at(code, body.offset["phi"] + i, row)
+            before, all_on = code.load(code["Q"], place), code.load(code["XT"], _at(code, row, i))
+            phi = all_on.where(self.inside[n], before)
+            code.store(code["Q"], place, phi.where(on, before.like(0).where(self.inside[n], before)))
+            self.v[n].add(all_on.where(self.inside[n], 0) * beta)
+            for k in self.features:
+                x = code.spread(code["XT"], _at(code, row, self.start, k))
+                self.rows[k][n].add(phi * weight * x)
+
+    def finish(self, changed: Any) -> None:
+        """Rows and v back into memory, if anything changed; columns like rows."""
+        code, body = self.code, self.body
+        with code.at.if_then(code.at.icmp_unsigned("!=", code.at.load(self.some, typ=INDEX), _whole(0))):
+            code.at.store(_whole(1), changed)
+            for n, i in enumerate(self.parts):
+                code.store(code["Q"], body.offset["v"] + i, self.v[n].get())
+                for k in self.features:
+                    code.store(code["Q"], self.row(k, i), self.rows[k][n].get())
+            with code.loop(body.features) as j:
+                for k in self.features:
+                    value = code.load(code["Q"], _at(code, self.row(k, 0), j), 1)
+                    column = _at(code, body.offset["M"] + k, self.start, code.at.mul(j, _whole(body.wide)))
+                    code.store(code["Q"], column, value)
 
 
 def _doubles(code: Code, vector: Vector) -> Any:
