@@ -9,6 +9,8 @@ When may a unit change sides? Not before its sum has moved by its least distance
 When it may have, its signs are looked at, and each question that did change sides is put into M or taken out.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
@@ -311,13 +313,12 @@ class MomentsBody(Body):
     def repair(self) -> None:
         """repair(n, Q, …): look at the units that may have changed sides, mend M and v; gives whether one has."""
         code = Code(self.module, self.form, "repair", REPAIR, INDEX)
-        changed = code.counter(0)
-        with code.loop(self.count) as unit:
-            moved, margin = (
-                code.load(code["Q"], _at(code, self.offset[name], unit), 1) for name in ("moved", "margin")
-            )
-            with code.at.if_then(moved.compare(">", margin, ordered=False)):
-                self.look(code, unit, changed)
+        changed, lanes = code.counter(0), self.form.lanes
+        for first in range(0, self.high, lanes):
+            moved, margin = (code.load(code["Q"], self.offset[name] + first) for name in ("moved", "margin"))
+            far = code.at.bitcast(moved.compare(">", margin, ordered=False), ir.IntType(lanes))
+            with _each_bit(code, code.at.zext(far, WORD)) as lane:
+                self.look(code, code.at.add(lane, _whole(first)), changed)
         code.close(code.at.load(changed, typ=INDEX))
 
     def rebuild(self) -> None:
@@ -444,20 +445,9 @@ class Mending:
         """Put in, or take out, each of the questions from q on whose bit changed."""
         code = self.code
         code.at.store(_whole(1), self.some)
-        left = code.entry.alloca(WORD)
-        code.at.store(changed, left)
-        head, body, after = (code.function.append_basic_block(name) for name in ("bits", "flip", "done"))
-        code.at.branch(head)
-        code.at.position_at_end(head)
-        word = code.at.load(left, typ=WORD)
-        code.at.cbranch(code.at.icmp_unsigned("!=", word, ir.Constant(WORD, 0)), body, after)
-        code.at.position_at_end(body)
-        lane = code.at.cttz(word, ir.Constant(ir.IntType(1), 1))
-        code.at.store(code.at.and_(word, code.at.sub(word, ir.Constant(WORD, 1))), left)
-        on = code.at.trunc(code.at.lshr(bits, lane), ir.IntType(1))
-        self.flip(code.at.add(q, code.at.zext(lane, INDEX)), on)
-        code.at.branch(head)
-        code.at.position_at_end(after)
+        with _each_bit(code, changed) as lane:
+            on = code.at.trunc(code.at.lshr(bits, code.at.trunc(lane, WORD)), ir.IntType(1))
+            self.flip(code.at.add(q, lane), on)
 
     def flip(self, q: Any, on: Any) -> None:
         code, body = self.code, self.body
@@ -469,11 +459,18 @@ class Mending:
             place = _at(code, body.offset["phi"] + i, row)
             before, all_on = code.load(code["Q"], place), code.load(code["XT"], _at(code, row, i))
             phi = all_on.where(self.inside[n], before)
-            code.store(code["Q"], place, phi.where(on, before.like(0).where(self.inside[n], before)))
+            code.store(code["Q"], place, phi.where(self.outside_or(on, n), 0))
             self.v[n].add(all_on.where(self.inside[n], 0) * beta)
             for k in self.features:
                 x = code.spread(code["XT"], _at(code, row, self.start, k))
                 self.rows[k][n].add(phi * weight * x)
+
+    def outside_or(self, on: Any, n: int) -> Any:
+        """Which features of a vector stay: those of other units, and the unit's if it is on; without a jump."""
+        inside, code = self.inside[n], self.code
+        bits = ir.IntType(inside.type.count)
+        others = code.at.not_(code.at.bitcast(inside, bits))
+        return code.at.bitcast(code.at.or_(others, code.at.sext(on, bits)), inside.type)
 
     def finish(self, changed: Any) -> None:
         """Rows and v back into memory, if anything changed; columns like rows."""
@@ -489,6 +486,23 @@ class Mending:
                     value = code.load(code["Q"], _at(code, self.row(k, 0), j), 1)
                     column = _at(code, body.offset["M"] + k, self.start, code.at.mul(j, _whole(body.wide)))
                     code.store(code["Q"], column, value)
+
+
+@contextmanager
+def _each_bit(code: Code, word: Any) -> Iterator[Any]:
+    """for place in the places of the ones in a word of 32 bits."""
+    left = code.entry.alloca(WORD)
+    code.at.store(word, left)
+    head, body, after = (code.function.append_basic_block(name) for name in ("bits", "bit", "done"))
+    code.at.branch(head)
+    code.at.position_at_end(head)
+    word = code.at.load(left, typ=WORD)
+    code.at.cbranch(code.at.icmp_unsigned("!=", word, ir.Constant(WORD, 0)), body, after)
+    code.at.position_at_end(body)
+    code.at.store(code.at.and_(word, code.at.sub(word, ir.Constant(WORD, 1))), left)
+    yield code.at.zext(code.at.cttz(word, ir.Constant(ir.IntType(1), 1)), INDEX)
+    code.at.branch(head)
+    code.at.position_at_end(after)
 
 
 def _doubles(code: Code, vector: Vector) -> Any:
