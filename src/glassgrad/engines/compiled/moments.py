@@ -128,7 +128,7 @@ class MomentsBody(Body):
             self.refer_to(code, run)
         with code.loop(code["steps"]):
             at = code.at.load(rates, typ=INDEX)
-            moved = [self.quiet(code, base, at, own, scale) for base, own in zip(bases, held, strict=True)]
+            moved = self.quiet(code, bases, at, held, scale)
             code.at.store(code.at.add(at, code["row"]), rates)
             with code.at.if_then(_any(code, moved), likely=False):
                 for run, base in enumerate(bases):
@@ -207,31 +207,46 @@ class MomentsBody(Body):
         t, c = (code.place(code[name], code.at.mul(n, rows)) for name in ("T", "C"))
         return n, q, x, t, c, code.place(code["XT"], code.at.mul(code.at.mul(n, _whole(self.wide)), rows))
 
-    def quiet(self, code: Code, base: Any, at: Any, held: list[Variable], scale: Vector) -> Any:
-        """One step of one run, whose learned numbers and states are held; gives whether a unit may change sides.
+    def quiet(self, code: Code, bases: list[Any], at: Any, held: list[list[Variable]], scale: Vector) -> list[Any]:
+        """One step of each run, whose learned numbers and states are held; gives whether a unit may change sides.
 
-        What u = w*W2 has moved since `refer`: Δu = Δw*W2 + w_ref*ΔW2, in which nothing cancels.
+        Each part is written for all runs before the next: so the processor finds work that need not wait.
         """
-        lanes, low = self.form.lanes, self.wide // self.form.lanes
-        numbers = [variable.get() for variable in held[: self.slots // lanes]]
-        first, second = numbers[:low], numbers[low:]
-        above = self.spread_units(code, second)
-        before, gradient, above_before = (
-            self.vectors(code, base, self.offset[name], self.wide) for name in ("first", "gradient", "above")
-        )
+        low, runs = self.wide // self.form.lanes, range(len(bases))
+        numbers = [[variable.get() for variable in own[: self.slots // self.form.lanes]] for own in held]
+        above = [self.spread_units(code, numbers[run][low:]) for run in runs]
+        for run in runs:
+            self.move(code, bases[run], numbers[run], above[run])
+        sums = [self.product(code, base) for base in bases]
+        gradients = [self.gradients(code, bases[run], sums[run], scale, numbers[run], above[run]) for run in runs]
+        new = [self.updated(code, at, held[run], gradients[run]) for run in runs]
+        return [self.moved(code, bases[run], new[run]) for run in runs]
+
+    def move(self, code: Code, base: Any, numbers: list[Vector], above: list[Vector]) -> None:
+        """What u = w*W2 has moved since `refer`: Δu = Δw*W2 + w_ref*ΔW2, in which nothing cancels."""
+        before, above_before = (self.vectors(code, base, self.offset[name], self.wide) for name in ("first", "above"))
         with code.in_order():
-            for i in range(low):
-                moved = (first[i] - before[i]) * above[i] + before[i] * (above[i] - above_before[i])
-                code.store(code["Q"], _at(code, base, self.offset["du"] + i * lanes), moved)
-            sums = [part * scale + gradient[i] for i, part in enumerate(self.product(code, base))]
-        along = [part * first[i] for i, part in enumerate(sums)]
-        gradients = [part * above[i] for i, part in enumerate(sums)] + self.sum_blocks(along)
-        new = self.updated(code, at, held, gradients)
+            for i, part in enumerate(above):
+                moved = (numbers[i] - before[i]) * part + before[i] * (part - above_before[i])
+                code.store(code["Q"], _at(code, base, self.offset["du"] + i * self.form.lanes), moved)
+
+    def gradients(
+        self, code: Code, base: Any, product: list[Vector], scale: Vector, numbers: list[Vector], above: list[Vector]
+    ) -> list[Vector]:
+        """The gradient with respect to the learned numbers, from that with respect to u."""
+        before = self.vectors(code, base, self.offset["gradient"], self.wide)
+        with code.in_order():
+            sums = [part * scale + before[i] for i, part in enumerate(product)]
+        along = [part * numbers[i] for i, part in enumerate(sums)]
+        return [part * above[i] for i, part in enumerate(sums)] + self.sum_blocks(along)
+
+    def moved(self, code: Code, base: Any, new: list[Vector]) -> Any:
+        """Whether a unit of a run may have changed sides."""
         seen, reach = self.vectors(code, base, self.offset["seen"], self.wide), self.reach(code)
-        steps = [absolute(new[i] - seen[i]) * reach[i] for i in range(low)]
-        gone, margin = self.sum_blocks(steps), self.vectors(code, base, self.offset["margin"], self.high)
+        gone = self.sum_blocks([absolute(new[i] - seen[i]) * part for i, part in enumerate(reach)])
+        margin = self.vectors(code, base, self.offset["margin"], self.high)
         for i, part in enumerate(gone):
-            code.store(code["Q"], _at(code, base, self.offset["moved"] + i * lanes), part)
+            code.store(code["Q"], _at(code, base, self.offset["moved"] + i * self.form.lanes), part)
         far = [_any_lane(code, part.compare(">", margin[i], ordered=False)) for i, part in enumerate(gone)]
         return _any(code, far)
 
