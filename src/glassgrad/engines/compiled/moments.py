@@ -28,7 +28,7 @@ from glassgrad.formula.tree import Number, Tree, functions_of, substitute, symbo
 from glassgrad.method import Method, method
 
 FEATURES = 70  # more, and passes through the samples are quicker
-TOGETHER = 2  # runs whose instructions are mixed, so that one computes while the other waits
+TOGETHER = 4  # runs whose instructions are mixed, so that one computes while the other waits
 WORD = ir.IntType(32)
 SLACK = 1 - 1e-5  # of a margin: for the rounding of what has moved
 ADVANCE = ("steps", "row", "n", "real", "Q", "X", "T", "C", "XT", "XM", "H", "HO")
@@ -217,7 +217,8 @@ class MomentsBody(Body):
         above = [self.spread_units(code, numbers[run][low:]) for run in runs]
         for run in runs:
             self.move(code, bases[run], numbers[run], above[run])
-        sums = [self.product(code, base) for base in bases]
+        with code.in_order():
+            sums = [self.product(code, base) for base in bases]
         gradients = [self.gradients(code, bases[run], sums[run], scale, numbers[run], above[run]) for run in runs]
         new = [self.updated(code, at, held[run], gradients[run]) for run in runs]
         return [self.moved(code, bases[run], new[run]) for run in runs]
