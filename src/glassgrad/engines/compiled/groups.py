@@ -83,7 +83,9 @@ class Groups(Training):
     def renewed(self) -> None:
         """renewed(TABLE, k): signs and moments of run k from the beginning."""
         code, table = self.function("renewed", "k")
-        code.call("rebuild", table.number("room").ir, *self.part(code, table, Word(code, code["k"])))
+        part = self.part(code, table, Word(code, code["k"]))
+        code.call("rebuild", table.number("room").ir, *part)
+        code.call("refer", table.number("samples").ir, part[0], table.address("H"))
         code.close()
 
     def begin(self) -> None:

@@ -124,8 +124,6 @@ class MomentsBody(Body):
         rows = range(0, self.slots * (1 + len(self.of.optimizer_program.states)), lanes)
         held = [[code.variable(code.load(code["Q"], _at(code, base, i))) for i in rows] for base in bases]
         learned = self.slots // lanes
-        for run in range(TOGETHER):
-            self.refer_to(code, run)
         with code.loop(code["steps"]):
             at = code.at.load(rates, typ=INDEX)
             moved = self.quiet(code, bases, at, held, scale)
@@ -136,13 +134,10 @@ class MomentsBody(Body):
                         self.put_back(code, base, held[run][:learned])
                         changed = code.call("repair", *self.of_run(code, run))
                         with code.at.if_then(code.at.icmp_unsigned("!=", changed, _whole(0))):
-                            self.refer_to(code, run)
+                            code.call("refer", code["real"], self.of_run(code, run)[1], code["H"])
         for base, own in zip(bases, held, strict=True):
             self.put_back(code, base, own)
         code.close()
-
-    def refer_to(self, code: Code, run: int) -> None:
-        code.call("refer", code["real"], self.of_run(code, run)[1], code["H"])
 
     def refer(self) -> None:
         """refer(real, Q, H): remember the gradient with respect to u at these weights, computed in double precision.
