@@ -4,6 +4,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from glassgrad.engines.compiled.arithmetic import absolute
 from glassgrad.engines.compiled.denormals import flushing
 from glassgrad.engines.compiled.layout import Table
 from glassgrad.engines.compiled.moments import TOGETHER, MomentsBody
@@ -64,13 +65,13 @@ class Groups(Training):
     def part(self, code: Code, table: Table, k: Word) -> tuple[Any, ...]:
         """Where the numbers, inputs, truth, weights and features of run k of a group are."""
         n = table.number("room")
-        sizes = (word(code, self.moments.size_of(code, n.ir)), n * self.inputs, n, n, n * self.moments.wide)
-        names = ("Q", "GX", "GT", "GC", "XT")
+        sizes = (word(code, self.moments.size_of(code, n.ir)), n * self.inputs, n, n, n * self.moments.wide, n)
+        names = ("Q", "GX", "GT", "GC", "XT", "XM")
         return tuple(code.place(table.address(name), (size * k).ir) for name, size in zip(names, sizes, strict=True))
 
     def features(self) -> None:
-        """features(TABLE, X, XT): each question's features if all units were on."""
-        code, table = self.function("features", "X", "XT")
+        """features(TABLE, X, XT, XM): each question's features if all units were on, and 1 over their sum."""
+        code, table = self.function("features", "X", "XT", "XM")
         block, wide, n = self.moments.block, self.moments.wide, table.number("room")
         with loop(code, n) as q:
             for i in range(self.moments.count * block):
@@ -78,6 +79,8 @@ class Groups(Training):
                 value = code.load(code["X"], (n * (i % block) + q).ir, 1) if inside else code.number(1, 1)
                 code.store(code["XT"], (q * wide + i).ir, value)
             code.store(code["XT"], (q * wide + self.moments.count * block).ir, code.number(1, 1))
+            sizes = [absolute(code.load(code["X"], (n * k + q).ir, 1)) for k in range(self.inputs)]
+            code.store(code["XM"], q.ir, 1 / sum(sizes, code.number(1, 1)))
         code.close()
 
     def renewed(self) -> None:
@@ -91,7 +94,7 @@ class Groups(Training):
     def begin(self) -> None:
         """begin(TABLE, k, seed): first numbers and questions of run k of a group."""
         code, table = self.function("begin", "k", "seed")
-        q, x, t, c, features = self.part(code, table, Word(code, code["k"]))
+        q, x, t, c, features, sizes = self.part(code, table, Word(code, code["k"]))
         code.call("first_numbers", code["TABLE"], code["seed"], q)
         for i in range(self.states):
             with loop(code, self.body.slots) as p:
@@ -101,7 +104,7 @@ class Groups(Training):
             code.call("count", code["TABLE"], c)
         else:
             code.call("gather", code["TABLE"], table.number("seen").ir, table.address("drawn"), x, t)
-            code.call("features", code["TABLE"], x, features)
+            code.call("features", code["TABLE"], x, features, sizes)
             with loop(code, table.number("room")) as at:
                 code.store(c, at.ir, code.number(1, 1).where(at.compare("<", table.number("seen")), 0))
         code.call("renewed", code["TABLE"], code["k"])
@@ -185,7 +188,7 @@ class Groups(Training):
         """replay(TABLE, k, before, after) -> the step that was not finite: pass by pass, in a thread's own memory."""
         code, table = self.function("replay", "k", "before", "after", result=INDEX)
         slots, k = self.body.slots, Word(code, code["k"])
-        _, x, t, c, _ = self.part(code, table, k)
+        _, x, t, c, *_ = self.part(code, table, k)
         with loop(code, self.held) as i:
             value = code.load(table.address("before"), (k * self.held + i).ir, 1)
             with code.at.if_else(i.compare("<", slots)) as (learned, state):

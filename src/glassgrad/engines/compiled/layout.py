@@ -26,7 +26,7 @@ ARRAYS = {
     "NOISE": "normal numbers", "UNIFORM": "uniform ones", "KEEP": "what is kept",
     "OLD": "the values of old(…)", "OUT": "loss, or errors",
     "ROOM": "the kernel's own", "Q": "runs made of moments", "before": "their numbers at the last mark",
-    "GX": "their inputs", "GT": "truth", "GC": "weights", "XT": "features", "XM": "and the largest of each",
+    "GX": "their inputs", "GT": "truth", "GC": "weights", "XT": "features", "XM": "and 1 over their sum",
 }  # fmt: skip
 NUMBERS = {
     "samples": "of a run", "asked": "questions that are drawn", "group": "answers to each",

@@ -5,12 +5,14 @@ for each unit, 0 where it is off; 1 for the output's bias) and u = (W2_i*W1_i, W
 respect to u is then M u + v, where M = α Σ_q c_q φ φᵀ and v = Σ_q c_q β(t_q) φ are sums that do not change. A step
 costs one small product of a matrix and a vector, however many samples there are. The mathematics is the same.
 
-When may a unit change sides? Not before its sum has moved by its least distance from 0: |Δz| <= Σ_k |Δw_k| max|x_k|.
-When it may have, its signs are looked at, and each question that did change sides is put into M or taken out.
+When may a unit change sides? Not before its sum has moved by its distance from 0 on some question. As |Δz| is at most
+Σ_k |x_k| times the largest |Δw_k|, that needs a weight that has moved by the least |z| / Σ_k |x_k|, the unit's margin.
+Then its signs are looked at, and each question that did change sides is put into M or taken out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import add
 from typing import Any
 
 from llvmlite import ir
@@ -32,7 +34,7 @@ TOGETHER = 4  # runs whose instructions are mixed, so that one computes while th
 WORD = ir.IntType(32)
 SLACK = 1 - 1e-5  # of a margin: for the rounding of what has moved
 ADVANCE = ("steps", "row", "n", "real", "Q", "X", "T", "C", "XT", "XM", "H", "HO")
-REPAIR = ("n", "Q", "X", "T", "C", "XT")
+REPAIR = ("n", "Q", "X", "T", "C", "XT", "XM")
 
 
 def quadratic(of: Method) -> tuple[Tree, Tree] | None:
@@ -200,7 +202,8 @@ class MomentsBody(Body):
         q = code.place(code["Q"], code.at.mul(self.size(code), rows))
         x = code.place(code["X"], code.at.mul(code.at.mul(n, _whole(self.inputs)), rows))
         t, c = (code.place(code[name], code.at.mul(n, rows)) for name in ("T", "C"))
-        return n, q, x, t, c, code.place(code["XT"], code.at.mul(code.at.mul(n, _whole(self.wide)), rows))
+        features = code.place(code["XT"], code.at.mul(code.at.mul(n, _whole(self.wide)), rows))
+        return n, q, x, t, c, features, code.place(code["XM"], code.at.mul(n, rows))
 
     def quiet(self, code: Code, bases: list[Any], at: Any, held: list[list[Variable]], scale: Vector) -> list[Any]:
         """One step of each run, whose learned numbers and states are held; gives whether a unit may change sides.
@@ -234,12 +237,12 @@ class MomentsBody(Body):
         with code.in_order():
             sums = [part * scale + before[i] for i, part in enumerate(product)]
         along = [part * numbers[i] for i, part in enumerate(sums)]
-        return [part * above[i] for i, part in enumerate(sums)] + self.sum_blocks(along)
+        return [part * above[i] for i, part in enumerate(sums)] + self.over_blocks(along)
 
     def moved(self, code: Code, base: Any, new: list[Vector]) -> Any:
         """Whether a unit of a run may have changed sides."""
-        seen, reach = self.vectors(code, base, self.offset["seen"], self.wide), self.reach(code)
-        gone = self.sum_blocks([absolute(new[i] - seen[i]) * part for i, part in enumerate(reach)])
+        seen = self.vectors(code, base, self.offset["seen"], self.wide)
+        gone = self.over_blocks([absolute(new[i] - part) for i, part in enumerate(seen)], _greater)
         margin = self.vectors(code, base, self.offset["margin"], self.high)
         for i, part in enumerate(gone):
             code.store(code["Q"], _at(code, base, self.offset["moved"] + i * self.form.lanes), part)
@@ -249,9 +252,6 @@ class MomentsBody(Body):
     def vectors(self, code: Code, base: Any, first: int, count: int) -> list[Vector]:
         return [code.load(code["Q"], _at(code, base, first + i)) for i in range(0, count, self.form.lanes)]
 
-    def reach(self, code: Code) -> list[Vector]:
-        return [code.load(code["XM"], i) for i in range(0, self.wide, self.form.lanes)]
-
     def spread_units(self, code: Code, second: list[Vector]) -> list[Vector]:
         """Each feature's last weight: W2_i for those of unit i, 1 for the bias's."""
         source = [*second, code.number(1)]
@@ -260,15 +260,15 @@ class MomentsBody(Body):
         lanes = self.form.lanes
         return [lanes_of(source, places[i : i + lanes]) for i in range(0, self.wide, lanes)]
 
-    def sum_blocks(self, vectors: list[Vector]) -> list[Vector]:
-        """For each unit the sum over its features; 0 beyond the last unit."""
+    def over_blocks(self, vectors: list[Vector], join: Callable[[Vector, Vector], Vector] = add) -> list[Vector]:
+        """For each unit the sum over its features, or what else joins them; 0 beyond the last unit."""
         lanes, found = self.form.lanes, []
         for first in range(0, self.high, lanes):
             units = [u if u < self.count else None for u in range(first, first + lanes)]
             total: Vector | None = None
             for k in range(self.block):
                 part = lanes_of(vectors, [None if u is None else u * self.block + k for u in units])
-                total = part if total is None else total + part
+                total = part if total is None else join(total, part)
             assert total is not None
             real = total.code.lanes([0.0 if u is None else 1.0 for u in units])
             found.append(total.where(real.compare(">", 0), 0))
@@ -404,7 +404,7 @@ class MomentsBody(Body):
             z = weights[-1]
             for k in range(self.inputs):
                 z = z + weights[k] * code.load(code["X"], _at(code, code.at.mul(code["n"], _whole(k)), q))
-            gap = absolute(z)
+            gap = absolute(z) * code.load(code["XM"], q)
             least.set(gap.where(gap.compare("<", least.get()), least.get()))
             bits = code.at.zext(code.at.bitcast(z.compare(">", 0), ir.IntType(lanes)), WORD)
             place = code.at.add(self.sign_place(code, q), unit)
@@ -514,6 +514,11 @@ def _each_bit(code: Code, word: Any) -> Iterator[Any]:
     yield code.at.zext(code.at.cttz(word, ir.Constant(ir.IntType(1), 1)), INDEX)
     code.at.branch(head)
     code.at.position_at_end(after)
+
+
+def _greater(a: Vector, b: Vector) -> Vector:
+    """The greater of two; NaN if one is."""
+    return a.where(a.compare(">", b, ordered=False), b)
 
 
 def _doubles(code: Code, vector: Vector) -> Any:

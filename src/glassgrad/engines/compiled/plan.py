@@ -140,8 +140,6 @@ def group_memory(of: Plan) -> dict[str, NDArray[Any]]:
     one = np.vstack([inputs[:, filled % inputs.shape[1]], np.ones(room, kind)]).T  # x1, x2, 1
     features[:, : body.features - 1] = np.tile(one, body.count)
     features[:, body.features - 1] = 1
-    reach = np.zeros(body.wide, kind)
-    reach[: body.features - 1] = np.tile([*np.abs(inputs).max(axis=1), 1], body.count)
     together = np.ones((TOGETHER, 1, 1), kind)
     return {
         "Q": np.zeros((TOGETHER, of.group), kind),
@@ -150,7 +148,7 @@ def group_memory(of: Plan) -> dict[str, NDArray[Any]]:
         "GT": np.ascontiguousarray(together[:, 0] * of.arrays["DT"][filled % inputs.shape[1]]),
         "GC": np.zeros((TOGETHER, room), kind),
         "XT": np.ascontiguousarray(together * features),
-        "XM": reach,
+        "XM": np.ascontiguousarray(together[:, 0] / np.abs(one).sum(axis=1)),
     }
 
 
