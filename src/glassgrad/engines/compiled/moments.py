@@ -261,7 +261,7 @@ class MomentsBody(Body):
         return [lanes_of(source, places[i : i + lanes]) for i in range(0, self.wide, lanes)]
 
     def over_blocks(self, vectors: list[Vector], join: Callable[[Vector, Vector], Vector] = add) -> list[Vector]:
-        """For each unit the sum over its features, or what else joins them; 0 beyond the last unit."""
+        """For each unit the sum over its features, or what else joins them; anything beyond the last unit."""
         lanes, found = self.form.lanes, []
         for first in range(0, self.high, lanes):
             units = [u if u < self.count else None for u in range(first, first + lanes)]
@@ -270,8 +270,7 @@ class MomentsBody(Body):
                 part = lanes_of(vectors, [None if u is None else u * self.block + k for u in units])
                 total = part if total is None else join(total, part)
             assert total is not None
-            real = total.code.lanes([0.0 if u is None else 1.0 for u in units])
-            found.append(total.where(real.compare(">", 0), 0))
+            found.append(total)
         return found
 
     def product(self, code: Code, base: Any) -> list[Vector]:
@@ -335,6 +334,8 @@ class MomentsBody(Body):
     def rebuild(self) -> None:
         """rebuild(n, Q, …): signs, M and v from the beginning."""
         code = Code(self.module, self.form, "rebuild", REPAIR)
+        for i in range(0, self.high, self.form.lanes):  # beyond the last unit nothing ever moves too far
+            code.store(code["Q"], self.offset["margin"] + i, code.number(float("inf")))
         with code.loop(self.count) as unit:
             self.look(code, unit, None)
         lanes = self.form.lanes
@@ -517,8 +518,8 @@ def _each_bit(code: Code, word: Any) -> Iterator[Any]:
 
 
 def _greater(a: Vector, b: Vector) -> Vector:
-    """The greater of two; NaN if one is."""
-    return a.where(a.compare(">", b, ordered=False), b)
+    """The greater of two; the second if one is not a number."""
+    return a.where(a.compare(">", b), b)
 
 
 def _doubles(code: Code, vector: Vector) -> Any:
