@@ -14,6 +14,7 @@ from glassgrad.engines.compiled.build import Built, build
 from glassgrad.engines.compiled.emit import Constants, Unsupported
 from glassgrad.engines.compiled.groups import Groups
 from glassgrad.engines.compiled.moments import MomentsBody, fits
+from glassgrad.engines.compiled.signs import Signs
 from glassgrad.engines.compiled.training import Training
 from glassgrad.engines.compiled.wide import WideBody
 from glassgrad.experiment import Experiment
@@ -52,8 +53,9 @@ def kernel(experiment: Experiment, distinct: bool) -> Kernel:
     body: Body
     if fits(experiment):
         body = MomentsBody(experiment)
-        body.rebuild()
-        body.repair()
+        signs = Signs(body)
+        signs.rebuild()
+        signs.repair()
         body.refer()
         body.advance()
         names += ("groups",)

@@ -7,11 +7,10 @@ costs one small product of a matrix and a vector, however many samples there are
 
 When may a unit change sides? Not before its sum has moved by its distance from 0 on some question. As |Δz| is at most
 Σ_k |x_k| times the largest |Δw_k|, that needs a weight that has moved by the least |z| / Σ_k |x_k|, the unit's margin.
-Then its signs are looked at, and each question that did change sides is put into M or taken out.
+Then its signs are looked at, and each question that did change sides is put into M or taken out: see `signs.py`.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from operator import add
 from typing import Any
 
@@ -32,9 +31,7 @@ from glassgrad.method import Method, method
 FEATURES = 70  # more, and passes through the samples are quicker
 TOGETHER = 4  # runs whose instructions are mixed, so that one computes while the other waits
 WORD = ir.IntType(32)
-SLACK = 1 - 1e-5  # of a margin: for the rounding of what has moved
 ADVANCE = ("steps", "row", "n", "real", "Q", "X", "T", "C", "XT", "XM", "H", "HO")
-REPAIR = ("n", "Q", "X", "T", "C", "XT", "XM")
 
 
 def quadratic(of: Method) -> tuple[Tree, Tree] | None:
@@ -122,9 +119,9 @@ class MomentsBody(Body):
         scale = Emitter(code, self.constants)(self.slope, {}) / Vector(
             code, code.at.sitofp(code["real"], self.form.kind)
         )
-        bases = [code.at.mul(size, _whole(run)) for run in range(TOGETHER)]
+        bases = [code.at.mul(size, whole(run)) for run in range(TOGETHER)]
         rows = range(0, self.slots * (1 + len(self.of.optimizer_program.states)), lanes)
-        held = [[code.variable(code.load(code["Q"], _at(code, base, i))) for i in rows] for base in bases]
+        held = [[code.variable(code.load(code["Q"], place(code, base, i))) for i in rows] for base in bases]
         learned = self.slots // lanes
         with code.loop(code["steps"]):
             at = code.at.load(rates, typ=INDEX)
@@ -135,7 +132,7 @@ class MomentsBody(Body):
                     with code.at.if_then(moved[run]):
                         self.put_back(code, base, held[run][:learned])
                         changed = code.call("repair", *self.of_run(code, run))
-                        with code.at.if_then(code.at.icmp_unsigned("!=", changed, _whole(0))):
+                        with code.at.if_then(code.at.icmp_unsigned("!=", changed, whole(0))):
                             code.call("refer", code["real"], self.of_run(code, run)[1], code["H"])
         for base, own in zip(bases, held, strict=True):
             self.put_back(code, base, own)
@@ -158,7 +155,7 @@ class MomentsBody(Body):
             code.store(code["Q"], self.offset["first"] + i * lanes, first[i])
             code.store(code["Q"], self.offset["above"] + i * lanes, above[i])
             u = code.at.fmul(_doubles(code, first[i]), _doubles(code, above[i]))
-            code.at.store(u, code.at.gep(u_at, [_whole(i)], source_etype=wide))
+            code.at.store(u, code.at.gep(u_at, [whole(i)], source_etype=wide))
             code.at.store(ir.Constant(wide, None), sums[i])
         slope = (
             code.at.fpext(Emitter(code, self.constants)(self.slope, {}).ir, ir.DoubleType())
@@ -169,13 +166,13 @@ class MomentsBody(Body):
             each = code.at.load(code.at.gep(u_at, [j], source_etype=ir.DoubleType()), typ=ir.DoubleType())
             spread = _every(code, code.at.fmul(each, slope), lanes)
             for i in range(low):
-                place = _at(code, self.offset["M"] + i * lanes, code.at.mul(j, _whole(self.wide)))
-                row = _doubles(code, code.load(code["Q"], place))
+                at = place(code, self.offset["M"] + i * lanes, code.at.mul(j, whole(self.wide)))
+                row = _doubles(code, code.load(code["Q"], at))
                 code.at.store(code.at.fadd(code.at.load(sums[i], typ=wide), code.at.fmul(row, spread)), sums[i])
         share = code.at.fdiv(ir.Constant(ir.DoubleType(), 1.0), code.at.sitofp(code["real"], ir.DoubleType()))
         for i, v in enumerate(self.vectors(code, 0, self.offset["v"], self.wide)):
-            whole = code.at.fadd(code.at.load(sums[i], typ=wide), _doubles(code, v))
-            found = code.at.fmul(whole, _every(code, share, lanes))
+            total = code.at.fadd(code.at.load(sums[i], typ=wide), _doubles(code, v))
+            found = code.at.fmul(total, _every(code, share, lanes))
             kind = ir.VectorType(self.form.kind, lanes)
             code.store(code["Q"], self.offset["gradient"] + i * lanes,
                        Vector(code, code.at.fptrunc(found, kind) if self.form.single else found))  # fmt: skip
@@ -184,7 +181,7 @@ class MomentsBody(Body):
     def put_back(self, code: Code, base: Any, held: list[Variable]) -> None:
         """Numbers from registers into Q."""
         for i, variable in enumerate(held):
-            code.store(code["Q"], _at(code, base, i * self.form.lanes), variable.get())
+            code.store(code["Q"], place(code, base, i * self.form.lanes), variable.get())
 
     def size(self, code: Code) -> Any:
         """How many numbers Q holds for a run, in the function that is being written."""
@@ -192,17 +189,17 @@ class MomentsBody(Body):
 
     def size_of(self, code: Code, n: Any) -> Any:
         """The same for n samples, filled up."""
-        signs = code.at.mul(code.at.udiv(n, _whole(self.form.lanes)), _whole(self.high))
-        total = code.at.add(code.at.add(code.at.mul(n, _whole(self.wide)), signs), _whole(self.start))
+        signs = code.at.mul(code.at.udiv(n, whole(self.form.lanes)), whole(self.high))
+        total = code.at.add(code.at.add(code.at.mul(n, whole(self.wide)), signs), whole(self.start))
         lanes = self.form.lanes
-        return code.at.and_(code.at.add(total, _whole(lanes - 1)), _whole(-lanes))
+        return code.at.and_(code.at.add(total, whole(lanes - 1)), whole(-lanes))
 
     def of_run(self, code: Code, run: int) -> tuple[Any, ...]:
-        n, rows = code["n"], _whole(run)
+        n, rows = code["n"], whole(run)
         q = code.place(code["Q"], code.at.mul(self.size(code), rows))
-        x = code.place(code["X"], code.at.mul(code.at.mul(n, _whole(self.inputs)), rows))
+        x = code.place(code["X"], code.at.mul(code.at.mul(n, whole(self.inputs)), rows))
         t, c = (code.place(code[name], code.at.mul(n, rows)) for name in ("T", "C"))
-        features = code.place(code["XT"], code.at.mul(code.at.mul(n, _whole(self.wide)), rows))
+        features = code.place(code["XT"], code.at.mul(code.at.mul(n, whole(self.wide)), rows))
         return n, q, x, t, c, features, code.place(code["XM"], code.at.mul(n, rows))
 
     def quiet(self, code: Code, bases: list[Any], at: Any, held: list[list[Variable]], scale: Vector) -> list[Any]:
@@ -227,7 +224,7 @@ class MomentsBody(Body):
         with code.in_order():
             for i, part in enumerate(above):
                 moved = (numbers[i] - before[i]) * part + before[i] * (part - above_before[i])
-                code.store(code["Q"], _at(code, base, self.offset["du"] + i * self.form.lanes), moved)
+                code.store(code["Q"], place(code, base, self.offset["du"] + i * self.form.lanes), moved)
 
     def gradients(
         self, code: Code, base: Any, product: list[Vector], scale: Vector, numbers: list[Vector], above: list[Vector]
@@ -245,12 +242,12 @@ class MomentsBody(Body):
         gone = self.over_blocks([absolute(new[i] - part) for i, part in enumerate(seen)], _greater)
         margin = self.vectors(code, base, self.offset["margin"], self.high)
         for i, part in enumerate(gone):
-            code.store(code["Q"], _at(code, base, self.offset["moved"] + i * self.form.lanes), part)
+            code.store(code["Q"], place(code, base, self.offset["moved"] + i * self.form.lanes), part)
         far = [_any_lane(code, part.compare(">", margin[i], ordered=False)) for i, part in enumerate(gone)]
         return _any(code, far)
 
     def vectors(self, code: Code, base: Any, first: int, count: int) -> list[Vector]:
-        return [code.load(code["Q"], _at(code, base, first + i)) for i in range(0, count, self.form.lanes)]
+        return [code.load(code["Q"], place(code, base, first + i)) for i in range(0, count, self.form.lanes)]
 
     def spread_units(self, code: Code, second: list[Vector]) -> list[Vector]:
         """Each feature's last weight: W2_i for those of unit i, 1 for the bias's."""
@@ -280,21 +277,21 @@ class MomentsBody(Body):
         sums = [[code.variable(code.number(0)) for _ in columns] for _ in range(chains)]
 
         def add(j: Any, chain: int) -> None:
-            u = code.spread(code["Q"], _at(code, base, self.offset["du"], j))
-            row = code.at.mul(j, _whole(self.wide)) if not isinstance(j, int) else j * self.wide
+            u = code.spread(code["Q"], place(code, base, self.offset["du"], j))
+            row = code.at.mul(j, whole(self.wide)) if not isinstance(j, int) else j * self.wide
             for k, column in enumerate(columns):
-                sums[chain][k].add(code.load(code["Q"], _at(code, base, self.offset["M"] + column, row)) * u)
+                sums[chain][k].add(code.load(code["Q"], place(code, base, self.offset["M"] + column, row)) * u)
 
         together = self.features if self.features * len(columns) <= 100 else 8
-        whole = self.features - self.features % together
-        if whole == together:
+        unrolled = self.features - self.features % together
+        if unrolled == together:
             for j in range(together):
                 add(j, j % chains)
         else:
-            with code.loop(whole, step=together) as first:
+            with code.loop(unrolled, step=together) as first:
                 for j in range(together):
-                    add(code.at.add(first, _whole(j)), j % chains)
-        for j in range(whole, self.features):
+                    add(code.at.add(first, whole(j)), j % chains)
+        for j in range(unrolled, self.features):
             add(j, j % chains)
         found = [variable.get() for variable in sums[0]]
         for chain in sums[1:]:
@@ -318,204 +315,6 @@ class MomentsBody(Body):
             held[i].set(found[-1])
         return found
 
-    # signs -------------------------------------------------------------------------------------------------------
-
-    def repair(self) -> None:
-        """repair(n, Q, …): look at the units that may have changed sides, mend M and v; gives whether one has."""
-        code = Code(self.module, self.form, "repair", REPAIR, INDEX)
-        changed, lanes = code.counter(0), self.form.lanes
-        for first in range(0, self.high, lanes):
-            moved, margin = (code.load(code["Q"], self.offset[name] + first) for name in ("moved", "margin"))
-            far = code.at.bitcast(moved.compare(">", margin, ordered=False), ir.IntType(lanes))
-            with _each_bit(code, code.at.zext(far, WORD)) as lane:
-                self.look(code, code.at.add(lane, _whole(first)), changed)
-        code.close(code.at.load(changed, typ=INDEX))
-
-    def rebuild(self) -> None:
-        """rebuild(n, Q, …): signs, M and v from the beginning."""
-        code = Code(self.module, self.form, "rebuild", REPAIR)
-        for i in range(0, self.high, self.form.lanes):  # beyond the last unit nothing ever moves too far
-            code.store(code["Q"], self.offset["margin"] + i, code.number(float("inf")))
-        with code.loop(self.count) as unit:
-            self.look(code, unit, None)
-        lanes = self.form.lanes
-        for i in range(self.offset["v"], self.offset["phi"], lanes):
-            code.store(code["Q"], i, code.number(0))
-        with code.loop(code["n"], step=lanes) as q:
-            words = [
-                code.words(code["Q"], _at(code, self.sign_place(code, q), i), lanes) for i in range(0, self.high, lanes)
-            ]
-            with code.loop(lanes) as lane:
-                self.put(code, code.at.add(q, lane), [self.bit(code, word, lane) for word in words])
-        code.close()
-
-    def bit(self, code: Code, word: Any, lane: Any) -> Vector:
-        """1 where a unit is on for the question in this lane, else 0."""
-        kind = word.type
-        shift = Vector(code, code.at.trunc(lane, WORD))
-        spread = code.at.shuffle_vector(
-            code.at.insert_element(ir.Constant(kind, ir.Undefined), shift.ir, ir.Constant(WORD, 0)),
-            ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(WORD, kind.count), None),
-        )  # fmt: skip
-        ones = ir.Constant(kind, [ir.Constant(WORD, 1)] * kind.count)
-        return Vector(
-            code,
-            code.at.uitofp(code.at.and_(code.at.lshr(word, spread), ones), ir.VectorType(self.form.kind, kind.count)),
-        )
-
-    def put(self, code: Code, q: Any, on: list[Vector]) -> None:
-        """A question's features into φ, M and v."""
-        lanes = self.form.lanes
-        row = code.at.mul(q, _whole(self.wide))
-        mask = self.spread_units(code, on)
-        phi = [code.load(code["XT"], _at(code, row, i * lanes)) * part for i, part in enumerate(mask)]
-        for i, part in enumerate(phi):
-            code.store(code["Q"], _at(code, self.offset["phi"] + i * lanes, row), part)
-        weight, beta = code.load(code["C"], q, 1), self.beta(code, q)
-        for i, part in enumerate(phi):
-            self.add(code, self.offset["v"] + i * lanes, part * (weight * beta))
-        for j in range(self.features):
-            each = code.load(code["Q"], _at(code, self.offset["phi"] + j, row), 1) * weight
-            for i, part in enumerate(phi):
-                self.add(code, self.offset["M"] + j * self.wide + i * lanes, part * each)
-
-    def beta(self, code: Code, q: Any) -> Vector:
-        return Emitter(code, self.constants)(self.rest, {"t": code.load(code["T"], q, 1)})
-
-    def add(self, code: Code, place: Any, value: Vector) -> None:
-        code.store(code["Q"], place, code.load(code["Q"], place) + value)
-
-    def sign_place(self, code: Code, q: Any) -> Any:
-        """Where the signs of a vector of questions are, as a place of 32-bit words."""
-        per = self.form.size // 4
-        first = code.at.add(_whole(self.start), code.at.mul(code["n"], _whole(self.wide)))
-        rows = code.at.mul(code.at.udiv(q, _whole(self.form.lanes)), _whole(self.high))
-        return code.at.add(code.at.mul(first, _whole(per)), rows)
-
-    def look(self, code: Code, unit: Any, changed: Any) -> None:
-        """A unit's signs for all questions, its margin, and where it stands.
-
-        changed: a counter that becomes 1 if a question is put into M or taken out; None: M is made later.
-        """
-        lanes, mending = self.form.lanes, None if changed is None else Mending(self, code, unit)
-        row = code.at.mul(unit, _whole(self.block))
-        weights = [code.spread(code["Q"], _at(code, row, k)) for k in range(self.block)]
-        least = code.variable(code.number(float("inf")))
-        with code.loop(code["n"], step=lanes) as q:
-            z = weights[-1]
-            for k in range(self.inputs):
-                z = z + weights[k] * code.load(code["X"], _at(code, code.at.mul(code["n"], _whole(k)), q))
-            gap = absolute(z) * code.load(code["XM"], q)
-            least.set(gap.where(gap.compare("<", least.get()), least.get()))
-            bits = code.at.zext(code.at.bitcast(z.compare(">", 0), ir.IntType(lanes)), WORD)
-            place = code.at.add(self.sign_place(code, q), unit)
-            if mending is not None:
-                flips = code.at.xor(bits, code.words(code["Q"], place, 1))
-                with code.at.if_then(code.at.icmp_unsigned("!=", flips, ir.Constant(WORD, 0))):
-                    mending.flip_all(q, bits, flips)
-            code.store_word(code["Q"], place, bits)
-        nearest = -((-least.get()).most())
-        code.store(code["Q"], _at(code, self.offset["margin"], unit), nearest * SLACK)
-        for k in range(self.block):
-            here = code.load(code["Q"], _at(code, row, k), 1)
-            code.store(code["Q"], _at(code, self.offset["seen"] + k, row), here)
-        if mending is not None:
-            mending.finish(changed)
-
-
-class Mending:
-    """Questions put into the moments of a unit, or taken out of them.
-
-    A question adds s c x_k φ to the rows of the unit in M and s c β x to its places in v; s = 1 if the unit goes on, -1
-    if it goes off, φ with the unit on. Rows and v stay in registers; the columns of M are copied from the rows at last.
-    """
-
-    def __init__(self, body: MomentsBody, code: Code, unit: Any) -> None:
-        self.body, self.code = body, code
-        lanes = body.form.lanes
-        self.start = code.at.mul(unit, _whole(body.block))
-        self.parts = range(0, body.wide, lanes)
-        first = Vector(code, code.at.sitofp(self.start, body.form.kind))
-        self.inside = []  # which features of a vector are those of the unit
-        for i in self.parts:
-            place = code.lanes([float(i + k) for k in range(lanes)]) - first
-            self.inside.append(code.at.and_(place.compare(">=", 0), place.compare("<", body.block)))
-        self.rows = [[code.variable(code.load(code["Q"], self.row(k, i))) for i in self.parts] for k in self.features]
-        self.v = [code.variable(code.load(code["Q"], body.offset["v"] + i)) for i in self.parts]
-        self.some = code.counter(0)
-
-    @property
-    def features(self) -> range:
-        return range(self.body.block)
-
-    def row(self, k: int, i: int) -> Any:
-        """Where column i is in the row of the unit's k-th feature."""
-        j = self.code.at.mul(self.code.at.add(self.start, _whole(k)), _whole(self.body.wide))
-        return _at(self.code, self.body.offset["M"] + i, j)
-
-    def flip_all(self, q: Any, bits: Any, changed: Any) -> None:
-        """Put in, or take out, each of the questions from q on whose bit changed."""
-        code = self.code
-        code.at.store(_whole(1), self.some)
-        with _each_bit(code, changed) as lane:
-            on = code.at.trunc(code.at.lshr(bits, code.at.trunc(lane, WORD)), ir.IntType(1))
-            self.flip(code.at.add(q, lane), on)
-
-    def flip(self, q: Any, on: Any) -> None:
-        code, body = self.code, self.body
-        row = code.at.mul(q, _whole(body.wide))
-        weight = code.load(code["C"], q, 1)
-        weight = weight.where(on, -weight)
-        beta = body.beta(code, q) * weight
-        for n, i in enumerate(self.parts):
-            place = _at(code, body.offset["phi"] + i, row)
-            before, all_on = code.load(code["Q"], place), code.load(code["XT"], _at(code, row, i))
-            phi = all_on.where(self.inside[n], before)
-            code.store(code["Q"], place, phi.where(self.outside_or(on, n), 0))
-            self.v[n].add(all_on.where(self.inside[n], 0) * beta)
-            for k in self.features:
-                x = code.spread(code["XT"], _at(code, row, self.start, k))
-                self.rows[k][n].add(phi * weight * x)
-
-    def outside_or(self, on: Any, n: int) -> Any:
-        """Which features of a vector stay: those of other units, and the unit's if it is on; without a jump."""
-        inside, code = self.inside[n], self.code
-        bits = ir.IntType(inside.type.count)
-        others = code.at.not_(code.at.bitcast(inside, bits))
-        return code.at.bitcast(code.at.or_(others, code.at.sext(on, bits)), inside.type)
-
-    def finish(self, changed: Any) -> None:
-        """Rows and v back into memory, if anything changed; columns like rows."""
-        code, body = self.code, self.body
-        with code.at.if_then(code.at.icmp_unsigned("!=", code.at.load(self.some, typ=INDEX), _whole(0))):
-            code.at.store(_whole(1), changed)
-            for n, i in enumerate(self.parts):
-                code.store(code["Q"], body.offset["v"] + i, self.v[n].get())
-                for k in self.features:
-                    code.store(code["Q"], self.row(k, i), self.rows[k][n].get())
-            with code.loop(body.features) as j:
-                for k in self.features:
-                    value = code.load(code["Q"], _at(code, self.row(k, 0), j), 1)
-                    column = _at(code, body.offset["M"] + k, self.start, code.at.mul(j, _whole(body.wide)))
-                    code.store(code["Q"], column, value)
-
-
-@contextmanager
-def _each_bit(code: Code, word: Any) -> Iterator[Any]:
-    """for place in the places of the ones in a word of 32 bits."""
-    left = code.entry.alloca(WORD)
-    code.at.store(word, left)
-    head, body, after = (code.function.append_basic_block(name) for name in ("bits", "bit", "done"))
-    code.at.branch(head)
-    code.at.position_at_end(head)
-    word = code.at.load(left, typ=WORD)
-    code.at.cbranch(code.at.icmp_unsigned("!=", word, ir.Constant(WORD, 0)), body, after)
-    code.at.position_at_end(body)
-    code.at.store(code.at.and_(word, code.at.sub(word, ir.Constant(WORD, 1))), left)
-    yield code.at.zext(code.at.cttz(word, ir.Constant(ir.IntType(1), 1)), INDEX)
-    code.at.branch(head)
-    code.at.position_at_end(after)
-
 
 def _greater(a: Vector, b: Vector) -> Vector:
     """The greater of two; the second if one is not a number."""
@@ -535,11 +334,12 @@ def _every(code: Code, value: Any, lanes: int) -> Any:
     return code.at.shuffle_vector(first, ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(WORD, lanes), None))
 
 
-def _whole(value: int) -> ir.Constant:
+def whole(value: int) -> ir.Constant:
+    """A place, or a number of places."""
     return ir.Constant(INDEX, value)
 
 
-def _at(code: Code, *parts: Any) -> Any:
+def place(code: Code, *parts: Any) -> Any:
     """Places added, the known ones beforehand."""
     known = sum(part for part in parts if isinstance(part, int))
     found = None
@@ -548,7 +348,7 @@ def _at(code: Code, *parts: Any) -> Any:
             found = part if found is None else code.at.add(found, part)
     if found is None:
         return known
-    return found if known == 0 else code.at.add(found, _whole(known))
+    return found if known == 0 else code.at.add(found, whole(known))
 
 
 def _any(code: Code, conditions: list[Any]) -> Any:
@@ -561,9 +361,3 @@ def _any(code: Code, conditions: list[Any]) -> Any:
 def _any_lane(code: Code, condition: Any) -> Any:
     bits = ir.IntType(condition.type.count)
     return code.at.icmp_unsigned("!=", code.at.bitcast(condition, bits), ir.Constant(bits, 0))
-
-
-def _spread_bit(code: Code, bit: Any, lanes: int) -> Any:
-    kind = ir.VectorType(ir.IntType(1), lanes)
-    first = code.at.insert_element(ir.Constant(kind, ir.Undefined), bit, ir.Constant(WORD, 0))
-    return code.at.shuffle_vector(first, ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(WORD, lanes), None))
