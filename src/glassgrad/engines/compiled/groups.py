@@ -7,7 +7,7 @@ from llvmlite import ir
 from glassgrad.engines.compiled.arithmetic import absolute
 from glassgrad.engines.compiled.denormals import flushing
 from glassgrad.engines.compiled.layout import Table
-from glassgrad.engines.compiled.moments import TOGETHER, MomentsBody
+from glassgrad.engines.compiled.moments import MomentsBody
 from glassgrad.engines.compiled.training import COLUMNS, Training
 from glassgrad.engines.compiled.vector import INDEX, Code, Vector
 from glassgrad.engines.compiled.words import Cell, Word, leave, loop, repeat, word
@@ -34,13 +34,13 @@ class Groups(Training):
         with flushing(code), repeat(code) as (_, end):
             leave(code, first.get().compare(">=", count), end)
             leave(code, table.of("stop", 8)[0].compare("!=", 0), end)
-            for k in range(TOGETHER):
+            for k in range(self.moments.together):
                 run = (first.get() + k).least(count - 1)
                 code.call("begin", code["TABLE"], word(code, k).ir, table.of("seeds", 32)[run].to(64).ir)
                 with loop(code, COLUMNS, 2) as column:
                     self.out(code, table, run, column.ir, code.at.uitofp(word(code, 0).ir, ir.DoubleType()))
             self.to_the_end(code, table, first.get(), count)
-            first.set(first.get() + TOGETHER)
+            first.set(first.get() + self.moments.together)
         code.close()
 
     def to_the_end(self, code: Code, table: Table, first: Word, count: Word) -> None:
@@ -51,7 +51,7 @@ class Groups(Training):
             leave(code, table.of("stop", 8)[0].compare("!=", 0), end)
             after = table.of("marks", 64)[mark.get()]
             code.call("ahead", code["TABLE"], before.get().ir, after.ir)
-            for k in range(TOGETHER):
+            for k in range(self.moments.together):
                 with code.at.if_then((first + k).compare("<", count)):
                     arguments = (word(code, k), first + k, mark.get(), before.get(), after)
                     code.call("look_at", code["TABLE"], *(argument.ir for argument in arguments))
@@ -113,7 +113,7 @@ class Groups(Training):
     def ahead(self) -> None:
         """ahead(TABLE, before, after): the steps of a group from one mark to the next."""
         code, table = self.function("ahead", "before", "after")
-        for k in range(TOGETHER):
+        for k in range(self.moments.together):
             q = self.part(code, table, word(code, k))[0]
             with loop(code, self.held) as i:
                 code.store(table.address("before"), (i + k * self.held).ir, code.load(q, i.ir, 1))

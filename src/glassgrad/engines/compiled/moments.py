@@ -29,7 +29,6 @@ from glassgrad.formula.tree import Number, Tree, functions_of, substitute, symbo
 from glassgrad.method import Method, method
 
 FEATURES = 70  # more, and passes through the samples are quicker
-TOGETHER = 4  # runs whose instructions are mixed, so that one computes while the other waits
 WORD = ir.IntType(32)
 ADVANCE = ("steps", "row", "n", "real", "Q", "X", "T", "C", "XT", "XM", "H", "HO")
 
@@ -87,6 +86,8 @@ class MomentsBody(Body):
         self.features = self.count * self.block + 1
         self.wide, self.high = self.form.whole(self.features), self.form.whole(self.count)
         self.slots = self.wide + self.high
+        # runs whose instructions are mixed, so that one computes while others wait; more would not fit into registers
+        self.together = 4 if self.wide == self.form.lanes else 2
         low = [name for name in self.parameters if not name.startswith("W2")]
         high = [name for name in self.parameters if name.startswith("W2")]
         self.places = {name: i for i, name in enumerate(low)} | {name: self.wide + i for i, name in enumerate(high)}
@@ -119,7 +120,7 @@ class MomentsBody(Body):
         scale = Emitter(code, self.constants)(self.slope, {}) / Vector(
             code, code.at.sitofp(code["real"], self.form.kind)
         )
-        bases = [code.at.mul(size, whole(run)) for run in range(TOGETHER)]
+        bases = [code.at.mul(size, whole(run)) for run in range(self.together)]
         rows = range(0, self.slots * (1 + len(self.of.optimizer_program.states)), lanes)
         held = [[code.variable(code.load(code["Q"], place(code, base, i))) for i in rows] for base in bases]
         learned = self.slots // lanes

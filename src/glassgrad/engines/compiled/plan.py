@@ -11,7 +11,7 @@ from glassgrad.draws import numpy_stream
 from glassgrad.engines.compiled.body import Body, settings_of
 from glassgrad.engines.compiled.emit import Unsupported
 from glassgrad.engines.compiled.kernel import Kernel, kernel, table
-from glassgrad.engines.compiled.moments import TOGETHER, MomentsBody
+from glassgrad.engines.compiled.moments import MomentsBody
 from glassgrad.engines.compiled.streams import TWISTER
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
@@ -140,13 +140,13 @@ def group_memory(of: Plan) -> dict[str, NDArray[Any]]:
     one = np.vstack([inputs[:, filled % inputs.shape[1]], np.ones(room, kind)]).T  # x1, x2, 1
     features[:, : body.features - 1] = np.tile(one, body.count)
     features[:, body.features - 1] = 1
-    together = np.ones((TOGETHER, 1, 1), kind)
+    together = np.ones((body.together, 1, 1), kind)
     return {
-        "Q": np.zeros((TOGETHER, of.group), kind),
-        "before": np.zeros((TOGETHER, body.slots * (1 + len(of.arrays["states"]))), kind),
+        "Q": np.zeros((body.together, of.group), kind),
+        "before": np.zeros((body.together, body.slots * (1 + len(of.arrays["states"]))), kind),
         "GX": np.ascontiguousarray(together * inputs[:, filled % inputs.shape[1]]),
         "GT": np.ascontiguousarray(together[:, 0] * of.arrays["DT"][filled % inputs.shape[1]]),
-        "GC": np.zeros((TOGETHER, room), kind),
+        "GC": np.zeros((body.together, room), kind),
         "XT": np.ascontiguousarray(together * features),
         "XM": np.ascontiguousarray(together[:, 0] / np.abs(one).sum(axis=1)),
     }
