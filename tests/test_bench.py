@@ -200,7 +200,7 @@ def test_operations_of_a_step_made_of_moments_are_counted_as_they_are_done(input
     along = [s * Counted(b) for s, b in zip(sums[:-1], w.ravel(), strict=True)]
     outer = [sum_of(along[i * block : (i + 1) * block]) for i in range(units)]
     gradients = Counted.done
-    moved = 2 * units * block + units * inputs
+    moved = units * block
     assert gradients + flops.adam(units * (inputs + 2) + 1) + moved == flops.by_moments(1, inputs, units)
     tensors = [torch.tensor(value, dtype=torch.float64, requires_grad=True) for value in (w, above)]
     o = torch.relu(torch.tensor(x) @ tensors[0].T) @ tensors[1] + last
