@@ -134,9 +134,14 @@ class Body:
         """Every gradient into G; gives what has one value for the whole step."""
         known = {**self.learned(code), **self.states(code), **self.counts(code), **self.old_of_the_step(code)}
         emit = Emitter(code, self.constants)
-        self.run(code, emit, stages(self.lines(), ()), known)
+        self.run(code, emit, stages(self.lines(), (), self.cuts()), known)
         self.store_gradients(code, known)
         return known
+
+    def cuts(self) -> list[str]:
+        """The network's sums and their derivatives: forward, objective, and backward have a loop each."""
+        last = [self.net.sum_name(self.net.last, unit) for unit in self.net.units(self.net.last)]
+        return [*last, *(f"d{name}" for name in last)] if self.width > 1 else []
 
     def run(self, code: Code, emit: Emitter, found: list[Stage], known: Names) -> None:
         """Stage after stage; `known` receives what has one value for the whole step."""
@@ -187,8 +192,8 @@ class Body:
         if not stage.loops:
             return {}
         sums = Sums(code, stage.aggregates, self.width)
-        with code.loop(code["n"], step=self.width) as q:
-            values = known | self.sample(code, q, self.width, chance=True)
+        with code.loop(code["n"], step=self.width) as q, code.unseen("P", "H", by=q):
+            values = known | self.learned(code) | self.sample(code, q, self.width, chance=True)
             values |= {
                 name: code.load(code["ROOM"], _row(code, self.shelf(name), q), self.width)
                 for name in sorted(stage.recalled)

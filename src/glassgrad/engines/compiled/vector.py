@@ -159,6 +159,19 @@ class Code:
         self.at.position_at_end(after)
 
     @contextmanager
+    def unseen(self, *names: str, by: Any) -> Iterator[None]:
+        """In a loop whose counter is `by`: LLVM does not see that these arrays stay what they are.
+
+        So a number is an operand of the instruction that needs it. Else all would be spread over vectors before the
+        loop, and there are more of them than registers.
+        """
+        before, kind = self.arguments, ir.FunctionType(POINTER, [POINTER, INDEX])
+        hidden = {name: self.at.asm(kind, "", "=r,0,r", [self[name], by], side_effect=False) for name in names}
+        self.arguments = {**before, **hidden}
+        yield
+        self.arguments = before
+
+    @contextmanager
     def in_order(self) -> Iterator[None]:
         """Sums that follow are made as they are written: LLVM would put several short chains into one long one."""
         before, self.flags = self.flags, ("contract", "nsz", "arcp", "afn")

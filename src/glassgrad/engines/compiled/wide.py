@@ -105,7 +105,7 @@ class WideBody(Body):
 
     def gradient(self, code: Code) -> Names:
         emit = Emitter(code, self.constants)
-        known = {**self.learned_by_activations(code), **self.states(code), **self.counts(code)}
+        known = {**self.learned(code), **self.states(code), **self.counts(code)}
         known |= self.old_of_the_step(code)
         self.forward(code, emit, known, self.experiment.dropout > 0)
         self.run(code, emit, stages(self.lines(), [f"d{name}" for name in self.last]), known)
@@ -127,11 +127,11 @@ class WideBody(Body):
         return (*output, *collecting_output(self.of))
 
     def ready_to_collect(self, code: Code, emit: Emitter) -> Names:
-        known = self.learned_by_activations(code)
+        known = self.learned(code)
         self.forward(code, emit, known, dropout=False)
         return known
 
-    def learned_by_activations(self, code: Code) -> Names:
+    def learned(self, code: Code) -> Names:
         return {name: code.load(code["P"], self.parameters.index(name), 1) for name in self.net.starts()}
 
     def sample(self, code: Code, q: Any, width: int, chance: bool) -> Names:
@@ -249,7 +249,7 @@ class WideBody(Body):
     def evaluation(self) -> None:
         code = Code(self.module, self.form, "evaluation", EVALUATION)
         emit = Emitter(code, self.constants)
-        known = self.learned_by_activations(code)
+        known = self.learned(code)
         self.forward(code, emit, known, dropout=False)
         total, most = code.variable(code.number(0)), code.variable(code.number(0))
         output = [q.line for q in output_quantities(self.of) if q.section == "forward"]
