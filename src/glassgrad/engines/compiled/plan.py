@@ -11,6 +11,7 @@ from glassgrad.draws import numpy_stream
 from glassgrad.engines.compiled.body import Body, settings_of
 from glassgrad.engines.compiled.emit import Unsupported
 from glassgrad.engines.compiled.kernel import Kernel, kernel, table
+from glassgrad.engines.compiled.layout import aligned
 from glassgrad.engines.compiled.moments import TOGETHER, MomentsBody
 from glassgrad.engines.compiled.streams import TWISTER
 from glassgrad.errors import ExperimentError
@@ -127,7 +128,8 @@ def memory(of: Plan) -> dict[str, NDArray[Any]]:
         "M": (states, slots), "ST": (len(of.arrays["program"]),), "NOISE": (moved * room + filled,),
         "UNIFORM": (filled,), "KEEP": (units * room + filled,), "OLD": (len(body.olds), room), "OUT": (3,),
     }  # fmt: skip
-    return found | {name: np.zeros(shape, kind) for name, shape in shapes.items()}
+    found |= {name: np.zeros(shape, kind) for name, shape in shapes.items()}
+    return {name: aligned(array) for name, array in found.items()}
 
 
 def group_memory(of: Plan) -> dict[str, NDArray[Any]]:

@@ -66,6 +66,7 @@ class Code:
         self.function = ir.Function(module, ir.FunctionType(result or ir.VoidType(), kinds), name)
         set.add(self.function.attributes, ESTIMATES)  # llvmlite checks the names that it knows, and does not know this
         self.function.attributes.add("noinline")  # each is compiled once
+        set.add(self.function.attributes, '"stackrealign"')  # what waits on the stack lies in whole lines of the cache
         for argument in self.function.args:
             if argument.type == POINTER:
                 argument.add_attribute("noalias")
