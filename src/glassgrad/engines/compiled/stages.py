@@ -114,10 +114,11 @@ class _Sorter:
         for name, (stage, tree) in self.grouped.items():
             found[stage].grouped[name] = tree
         each = {line.name: line for _, line in self.lines if line.level != "step"}
+        cheap = {name: line for name, line in each.items() if _is_cheap(line)} if self.cuts else {}
         for stage, place in reversed(list(enumerate(found))):
             place.early = [line for at, line in self.lines if at == stage and line.level == "step"]
             place.wanted = [name for name in wanted if self.stage.get(name, 0) == stage]
-            here = {name: line for name, line in each.items() if self.stage[name] == stage}
+            here = {name: line for name, line in each.items() if name in cheap or self.stage[name] == stage}
             names = _closure(place.reads, here)
             place.each = [line for name, line in here.items() if name in names]
             for name in names & set(each) - set(here):
@@ -136,6 +137,12 @@ def _parts(stage: Stage) -> list[Stage]:
         names = _closure(part.reads, lines)
         part.each, part.recalled = [lines[name] for name in lines if name in names], stage.recalled & names
     return found
+
+
+def _is_cheap(line: Line) -> bool:
+    """Whether a line is as quickly computed again as its value is kept: another name, or the part above 0."""
+    tree = line.tree
+    return isinstance(tree.arguments[0] if isinstance(tree, Apply) and tree.function == "relu" else tree, Symbol)
 
 
 def _closure(names: set[str], lines: Mapping[str, Line]) -> set[str]:

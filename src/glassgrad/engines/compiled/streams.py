@@ -149,14 +149,14 @@ def _many_integers(code: Code, bounds: tuple[Word, Word], count: Word, done: Cel
 class Philox:
     """Ten rounds of Philox4x32 on vectors of words, for one purpose; to be made outside of the loop that draws.
 
-    Each word lies in 64 bits, of which the upper half may hold anything: so products need no unpacking.
+    Each word lies in 64 bits, of which the upper half may hold anything: so products need no unpacking. Samples at even
+    places have one vector, those at odd places another: together they are as wide as the words that come out.
     """
 
     def __init__(self, code: Code, key: Words, purpose: int) -> None:
         """key: two words a purpose."""
-        self.code = code
-        self.kind = ir.VectorType(ir.IntType(32), code.form.lanes)
-        self.wide = ir.VectorType(INDEX, code.form.lanes)
+        self.code, self.lanes = code, code.form.lanes
+        self.wide = ir.VectorType(INDEX, self.lanes // 2)
         starts = [key[2 * purpose + i].to(64) for i in range(2)]
         self.keys = [
             [_same(code, self.wide, start + i * weyl) for start, weyl in zip(starts, WEYL, strict=True)]
@@ -165,19 +165,41 @@ class Philox:
 
     def words(self, counter: tuple[Word | int, Word, Word | int, Word | int]) -> tuple[Any, Any]:
         """The first two words for a vector of samples: counter (step, first sample, layer, unit)."""
+        halves = []
+        for odd in range(2):
+            words = [_same(self.code, self.wide, part) for part in counter]
+            ramp = [ir.Constant(INDEX, 2 * lane + odd) for lane in range(self.wide.count)]
+            words[1] = self.code.at.add(words[1], ir.Constant(self.wide, ramp))
+            halves.append(words)
+        for i, keys in enumerate(self.keys):
+            halves = [self._round(words, keys, i) for words in halves]
+        even, odd_places = halves
+        return self._joined(even[0], odd_places[0]), self._joined(even[1], odd_places[1])
+
+    def _round(self, words: list[Any], keys: list[Any], number: int) -> list[Any]:
         at, wide = self.code.at, self.wide
-        ramp = ir.Constant(wide, [ir.Constant(INDEX, lane) for lane in range(wide.count)])
-        words = [_same(self.code, wide, part) for part in counter]
-        words[1] = at.add(words[1], ramp)
-        for keys in self.keys:
-            first, second = (
-                at.mul(at.and_(word, whole(wide, 0xFFFFFFFF)), whole(wide, factor))
-                for word, factor in zip(words[::2], MULTIPLIERS, strict=True)
-            )
-            upper = [at.lshr(product, whole(wide, 32)) for product in (second, first)]
-            mixed = [at.xor(at.xor(part, old), key) for part, old, key in zip(upper, words[1::2], keys, strict=True)]
-            words = [mixed[0], second, mixed[1], first]
-        return at.trunc(words[0], self.kind), at.trunc(words[1], self.kind)
+        first, second = (
+            at.mul(at.and_(word, whole(wide, 0xFFFFFFFF)), whole(wide, factor))
+            for word, factor in zip(words[::2], MULTIPLIERS, strict=True)
+        )
+        if number >= len(self.keys) - 2:
+            first, second = self._whole(first), self._whole(second)
+        upper = [at.lshr(product, whole(wide, 32)) for product in (second, first)]
+        mixed = [at.xor(at.xor(part, old), key) for part, old, key in zip(upper, words[1::2], keys, strict=True)]
+        return [mixed[0], second, mixed[1], first]
+
+    def _whole(self, product: Any) -> Any:
+        """The same product. LLVM, if it saw that of the last ones the lower half is enough, would take a slower way."""
+        if not WIDE:
+            return product
+        return self.code.at.asm(ir.FunctionType(self.wide, [self.wide]), "", "=v,0", [product], side_effect=False)
+
+    def _joined(self, even: Any, odd: Any) -> Any:
+        """The lower halves of both, in the samples' order."""
+        at, kind = self.code.at, ir.VectorType(ir.IntType(32), self.lanes)
+        order = [lane - lane % 2 + self.lanes * (lane % 2) for lane in range(self.lanes)]
+        places = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), order)
+        return at.shuffle_vector(at.bitcast(even, kind), at.bitcast(odd, kind), places)
 
 
 def _same(code: Code, kind: Any, value: Word | int) -> Any:
