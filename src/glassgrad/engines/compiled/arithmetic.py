@@ -11,12 +11,11 @@ from llvmlite import ir
 
 from glassgrad.engines.compiled.vector import FAST, Vector
 
-
 SHORT = 4  # coefficients that Horner's rule goes through one after the other
 
 
 def polynomial(x: Vector, coefficients: Sequence[float]) -> Vector:
-    """c0*x**n + c1*x**(n - 1) + … + cn: the even and the odd powers by Horner, which is half the wait of all in a row."""
+    """c0*x**n + c1*x**(n - 1) + … + cn: even and odd powers by Horner each, which is half the wait of all in a row."""
     if len(coefficients) <= SHORT:
         return _horner(x, coefficients)
     with x.code.in_order():

@@ -20,7 +20,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from glassgrad.engines.compiled.arithmetic import absolute, larger
+from glassgrad.engines.compiled.arithmetic import absolute, larger, smaller
 from glassgrad.engines.compiled.emit import Constants, Emitter
 from glassgrad.engines.compiled.stages import COUNT, GROUP, Stage, stages
 from glassgrad.engines.compiled.vector import INDEX, Code, Form, Variable, Vector, totals
@@ -113,8 +113,8 @@ class Body:
     # the step ----------------------------------------------------------------------------------------------------
 
     def lines(self) -> list[Line]:
-        """All formulas of a step but the optimizer's, and the batch's mean reward for the record."""
-        found = [quantity.line for quantity in quantities(self.experiment)]
+        """All formulas of a step but the optimizer's and clipping, and the batch's mean reward for the record."""
+        found = [quantity.line for quantity in quantities(self.experiment.change(clip=None))]
         if "reward" in self.of.pieces:
             found.append(Line("mean_reward", Apply("mean", (Symbol("reward"),)), "step"))
         return found
@@ -127,7 +127,7 @@ class Body:
         code.store(code["OUT"], 0, loss)
         finite = code.at.and_(_finite(code, loss), self.finite_gradient(code))
         with code.at.if_then(finite):
-            self.update(code, known.get("shrink"))
+            self.update(code, None if self.experiment.clip is None else self.shrink(code))
         code.close(code.at.zext(finite, INDEX))
 
     def gradient(self, code: Code) -> Names:
@@ -242,6 +242,15 @@ class Body:
         with code.loop(self.slots, step=self.form.lanes) as p:
             total.add(code.load(code["G"], p) * 0.0)
         return _finite(code, total.get().total())
+
+    def shrink(self, code: Code) -> Vector:
+        """What clipping multiplies each gradient with: min(1, max_norm/(norm + 1e-6))."""
+        squares = code.variable(code.number(0))
+        with code.loop(self.slots, step=code.form.lanes) as p:
+            g = code.load(code["G"], p)
+            squares.add(g * g)
+        most = Emitter(code, self.constants)(Symbol("max_norm"), {})
+        return smaller(most.like(1), most / (squares.get().total().intrinsic("sqrt") + 1e-6))
 
     def update(self, code: Code, shrink: Vector | None) -> None:
         """The optimizer's lines for every parameter, vectors of parameters at a time.

@@ -15,7 +15,7 @@ from glassgrad.formula.tree import Apply, Symbol, Tree, parts, replace, substitu
 
 COUNT = "count_of_all"  # how many items there are
 GROUP = "count_of_group"  # how many of them, side by side, answer the same question
-SUMS = 24  # that one loop makes: with what it needs besides, they fill the registers
+SUMS = 21  # that one loop makes: with what it needs besides, they fill the registers
 MADE_OF = {  # aggregates as means, in a loop each
     "sum": f"{COUNT}*mean(e)",
     "std": f"sqrt({COUNT}*mean((e - mean(e))**2)/({COUNT} - 1))",

@@ -9,7 +9,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from glassgrad.engines.compiled.arithmetic import absolute, larger, smaller
+from glassgrad.engines.compiled.arithmetic import absolute, larger
 from glassgrad.engines.compiled.body import EVALUATION, Body, Names
 from glassgrad.engines.compiled.emit import Emitter
 from glassgrad.engines.compiled.stages import stages
@@ -118,8 +118,6 @@ class WideBody(Body):
                 keep -= self.net.sizes[layer - 1]
                 self.backward(code, emit, known, layer, keep)
         known["L"] = self.costs(code, emit, known["L"])
-        if self.experiment.clip is not None:
-            known["shrink"] = self.shrink(code, emit)
         return known
 
     def collecting(self) -> tuple[Line, ...]:
@@ -234,15 +232,6 @@ class WideBody(Body):
                     share = emit(derivative(tree, "w"), {"w": w}).spread(step)
                     code.store(code["G"], place, code.load(code["G"], place, step) + share)
         return loss + total.get().total()
-
-    def shrink(self, code: Code, emit: Emitter) -> Vector:
-        """What clipping multiplies each gradient with: min(1, max_norm/(norm + 1e-6))."""
-        squares = code.variable(code.number(0))
-        with code.loop(self.slots, step=code.form.lanes) as p:
-            g = code.load(code["G"], p)
-            squares.add(g * g)
-        most = emit(Symbol("max_norm"), {})
-        return smaller(most.like(1), most / (squares.get().total().intrinsic("sqrt") + 1e-6))
 
     # evaluation --------------------------------------------------------------------------------------------------
 
