@@ -114,7 +114,7 @@ class _Sorter:
         for name, (stage, tree) in self.grouped.items():
             found[stage].grouped[name] = tree
         each = {line.name: line for _, line in self.lines if line.level != "step"}
-        cheap = {name: line for name, line in each.items() if _is_cheap(line)} if self.cuts else {}
+        cheap = {name: line for name, line in each.items() if is_cheap(line)} if self.cuts else {}
         for stage, place in reversed(list(enumerate(found))):
             place.early = [line for at, line in self.lines if at == stage and line.level == "step"]
             place.wanted = [name for name in wanted if self.stage.get(name, 0) == stage]
@@ -139,7 +139,7 @@ def _parts(stage: Stage) -> list[Stage]:
     return found
 
 
-def _is_cheap(line: Line) -> bool:
+def is_cheap(line: Line) -> bool:
     """Whether a line is as quickly computed again as its value is kept: another name, or the part above 0."""
     tree = line.tree
     return isinstance(tree.arguments[0] if isinstance(tree, Apply) and tree.function == "relu" else tree, Symbol)

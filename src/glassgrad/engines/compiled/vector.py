@@ -186,6 +186,11 @@ class Code:
         yield
         self.flags = before
 
+    def function_of(self, name: str, result: Any, arguments: Sequence[Any]) -> Any:
+        """A function from outside of the module, declared once."""
+        module = self.at.module
+        return module.globals.get(name) or ir.Function(module, ir.FunctionType(result, list(arguments)), name)
+
     def call(self, name: str, *arguments: Any) -> Any:
         """Call a function of the module."""
         return self.at.call(self.at.module.get_global(name), list(arguments))
@@ -298,9 +303,7 @@ class Vector:
         return Vector(self.code, found)
 
     def _call(self, name: str, result: Any, arguments: list[Any], flags: Sequence[str] = FAST) -> Vector:
-        module = self.code.at.module
-        kind = ir.FunctionType(result, [argument.type for argument in arguments])
-        function = module.globals.get(name) or ir.Function(module, kind, name)
+        function = self.code.function_of(name, result, [argument.type for argument in arguments])
         return Vector(self.code, self.code.at.call(function, arguments, fastmath=flags))
 
     # lanes -------------------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ class WideBody(Body):
         known = {**self.learned(code), **self.states(code), **self.counts(code)}
         known |= self.old_of_the_step(code)
         self.forward(code, emit, known, self.experiment.dropout > 0)
-        self.run(code, emit, stages(self.lines(), [f"d{name}" for name in self.last]), known)
+        self.run(code, emit, stages(self.each_pass(), [f"d{name}" for name in self.last]), known)
         for name in self.net.learned_in(self.net.last):
             code.store(code["G"], self.parameters.index(f"{name}{self.net.last}"), known[f"d{name}{self.net.last}"])
         keep = self.units - self.net.sizes[-1]
