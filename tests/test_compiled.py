@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from glassgrad.check import Check, check_step
 from glassgrad.draws import normals, philox_key
 from glassgrad.engines.compiled import build, streams, train_many, train_one
+from glassgrad.engines.compiled.body import Body
 from glassgrad.engines.compiled.noise import normal
 from glassgrad.engines.compiled.plan import plan
+from glassgrad.engines.compiled.stages import SUMS, stages
 from glassgrad.engines.compiled.vector import Code, Form
 from glassgrad.engines.compiled.words import Word, Words, loop
 from glassgrad.engines.torch import train
@@ -93,12 +95,12 @@ def test_both_twisters_are_those_of_the_host(seed: int) -> None:
     seeded, rewind, integers, uniforms = machine_code(
         streams_to_test, "single", "seed", "rewind", "integers", "uniforms"
     )
-    state, ours = np.zeros(streams.TWISTER, np.uint32), np.zeros(3001, np.uint32)
+    state, ours = np.zeros(streams.TWISTER, np.uint32), np.zeros(3000 + streams.LANES, np.uint32)
     seeded(seed, state.ctypes.data)
     theirs = np.random.RandomState(seed)
-    for most in (9, 1, 1000):
-        integers(most, 3000, state.ctypes.data, ours.ctypes.data)
-        assert np.array_equal(ours[:3000], theirs.randint(0, most + 1, 3000))
+    for most, count in ((9, 3000), (1, 3000), (1, 80), (1000, 3000), (1, 1), (9, 160), (9, 160), (6, 17)):
+        integers(most, count, state.ctypes.data, ours.ctypes.data)
+        assert np.array_equal(ours[:count], theirs.randint(0, most + 1, count))
     for count in (3, 3000):  # within the first words, and beyond
         rewind(seed, state.ctypes.data)
         drawn, reach = np.empty(count, np.float32), np.float32(0.7071067811865476)
@@ -368,3 +370,21 @@ def test_each_step_of_a_whole_run_is_right_from_where_it_starts(name: str) -> No
     for step in sorted({1, 2, last // 3, last // 2, last}):
         check_step(found, Step(record.experiment, record.moment(step)).evaluated)
     assert found.passed, f"{found.worst}: {found.largest_difference}"
+
+
+def test_what_is_the_same_in_every_pass_is_computed_once() -> None:
+    body = Body(shipped("add-grpo"))
+    assert {"reward", "advantage"} <= set(body.olds)
+    assert not {"reward", "advantage"} & {line.name for line in body.each_pass()}
+    assert not Body(shipped("add-grpo").change(passes=1, objective="reinforce")).settled
+
+
+def test_loops_through_the_samples_are_short() -> None:
+    body = Body(shipped("add-a2c"))
+    found = stages(body.each_pass(), (), body.cuts())
+    assert max(len(stage.aggregates) for stage in found) <= SUMS
+    lines = {line.name: [stage for stage in found if line in stage.each] for line in body.each_pass()}
+    assert lines["z2_1"] != lines["objective"] != lines["dz1_1"]
+    assert sum(len(stage.aggregates) for stage in found) == sum(
+        len(stage.aggregates) for stage in stages(body.each_pass(), ())
+    )

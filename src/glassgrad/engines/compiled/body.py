@@ -20,9 +20,9 @@ from typing import Any
 
 from llvmlite import ir
 
-from glassgrad.engines.compiled.arithmetic import absolute, larger
+from glassgrad.engines.compiled.arithmetic import absolute, larger, smaller
 from glassgrad.engines.compiled.emit import Constants, Emitter
-from glassgrad.engines.compiled.stages import COUNT, GROUP, Stage, stages
+from glassgrad.engines.compiled.stages import COUNT, GROUP, Stage, is_cheap, stages
 from glassgrad.engines.compiled.vector import INDEX, Code, Form, Variable, Vector, totals
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import is_aggregate
@@ -67,6 +67,7 @@ class Body:
         self.width = 1 if (experiment.batch or experiment.samples) == 1 else self.form.lanes
         self.olds = tuple(self.of.olds.values())
         self.old_levels = {line.name: line.level for line in self.of.collected}
+        self.settled = self.same_in_every_pass() if self.olds else []
         self.reads = {name for line in self.of.program.lines for name in symbols(line.tree)}
         self.by_chance = bool(self.reads & {"noise", "uniform"} or self.of.tried or experiment.dropout)
         self.module = ir.Module()
@@ -101,7 +102,7 @@ class Body:
         found |= {
             name: code.load(code["OLD"], _row(code, i, q), width)
             for i, name in enumerate(self.olds)
-            if self.old_levels[name] == "sample"
+            if self.is_kept(name)
         }
         if self.experiment.dropout:
             found |= {name: code.load(code["KEEP"], _row(code, i, q), width) for i, name in enumerate(self.keeps)}
@@ -113,11 +114,36 @@ class Body:
     # the step ----------------------------------------------------------------------------------------------------
 
     def lines(self) -> list[Line]:
-        """All formulas of a step but the optimizer's, and the batch's mean reward for the record."""
-        found = [quantity.line for quantity in quantities(self.experiment)]
+        """All formulas of a step but the optimizer's and clipping, and the batch's mean reward for the record."""
+        found = [quantity.line for quantity in quantities(self.experiment.change(clip=None))]
         if "reward" in self.of.pieces:
             found.append(Line("mean_reward", Apply("mean", (Symbol("reward"),)), "step"))
         return found
+
+    def same_in_every_pass(self) -> list[Line]:
+        """The lines that read nothing learned; what other lines read of them is kept with the values of old(…)."""
+        drawn = {*self.of.task.names, "t", "noise", "uniform", *(old for old in self.olds if self.is_kept(old))}
+        known = drawn | (self.constants.settings - {"step"}) | CONSTANTS.keys()
+        found: list[Line] = []
+        for line in self.lines():
+            if line.level == "sample" and set(symbols(line.tree)) <= known:
+                found.append(line)
+                known.add(line.name)
+        read = {
+            name for line in self.lines() if line not in found or self.is_plain(line) for name in symbols(line.tree)
+        }
+        kept = [line.name for line in found if line.name in read and not self.is_plain(line)]
+        self.olds += tuple(kept)
+        self.old_levels |= dict.fromkeys(kept, "sample")
+        return found
+
+    def is_plain(self, line: Line) -> bool:
+        """Whether a line is computed in every pass, however often its value is the same."""
+        return is_cheap(line) or self.constants.holds(line.tree)
+
+    def is_kept(self, old: str) -> bool:
+        """Whether each sample has a value of its own of it."""
+        return self.old_levels[old] == "sample"
 
     def step(self) -> None:
         code = Code(self.module, self.form, "step", STEP, INDEX)
@@ -127,16 +153,25 @@ class Body:
         code.store(code["OUT"], 0, loss)
         finite = code.at.and_(_finite(code, loss), self.finite_gradient(code))
         with code.at.if_then(finite):
-            self.update(code, known.get("shrink"))
+            self.update(code, None if self.experiment.clip is None else self.shrink(code))
         code.close(code.at.zext(finite, INDEX))
 
     def gradient(self, code: Code) -> Names:
         """Every gradient into G; gives what has one value for the whole step."""
         known = {**self.learned(code), **self.states(code), **self.counts(code), **self.old_of_the_step(code)}
         emit = Emitter(code, self.constants)
-        self.run(code, emit, stages(self.lines(), ()), known)
+        self.run(code, emit, stages(self.each_pass(), (), self.cuts()), known)
         self.store_gradients(code, known)
         return known
+
+    def each_pass(self) -> list[Line]:
+        """The lines that are not settled when the data is collected."""
+        return [line for line in self.lines() if line not in self.settled or self.is_plain(line)]
+
+    def cuts(self) -> list[str]:
+        """The network's sums and their derivatives: forward, objective, and backward have a loop each."""
+        last = [self.net.sum_name(self.net.last, unit) for unit in self.net.units(self.net.last)]
+        return [*last, *(f"d{name}" for name in last)] if self.width > 1 else []
 
     def run(self, code: Code, emit: Emitter, found: list[Stage], known: Names) -> None:
         """Stage after stage; `known` receives what has one value for the whole step."""
@@ -154,7 +189,7 @@ class Body:
         return {
             name: code.load(code["OLD"], _row(code, i, ir.Constant(INDEX, 0)), 1)
             for i, name in enumerate(self.olds)
-            if self.old_levels[name] != "sample"
+            if not self.is_kept(name)
         }
 
     def collect(self) -> None:
@@ -162,10 +197,13 @@ class Body:
         code = Code(self.module, self.form, "collect", COLLECT)
         emit = Emitter(code, self.constants)
         known = {**self.states(code), **self.counts(code), **self.ready_to_collect(code, emit)}
-        each = [name for name in self.olds if self.old_levels[name] == "sample"]
-        self.run(code, emit, stages(self.collecting(), each), known)
+        lines, same = self.collecting(), [line.name for line in self.settled if line.name in self.olds]
+        each = [name for name in self.olds if self.is_kept(name) and name not in same]
+        self.run(code, emit, stages(lines, each), known)
+        if same:
+            self.run(code, emit, stages(self.settled, same), known)
         for i, name in enumerate(self.olds):
-            if name not in each:
+            if not self.is_kept(name):
                 code.store(code["OLD"], _row(code, i, ir.Constant(INDEX, 0)), known[name])
         code.close()
 
@@ -187,8 +225,8 @@ class Body:
         if not stage.loops:
             return {}
         sums = Sums(code, stage.aggregates, self.width)
-        with code.loop(code["n"], step=self.width) as q:
-            values = known | self.sample(code, q, self.width, chance=True)
+        with code.loop(code["n"], step=self.width) as q, code.unseen("P", "H", by=q):
+            values = known | self.learned(code) | self.sample(code, q, self.width, chance=True)
             values |= {
                 name: code.load(code["ROOM"], _row(code, self.shelf(name), q), self.width)
                 for name in sorted(stage.recalled)
@@ -237,6 +275,15 @@ class Body:
         with code.loop(self.slots, step=self.form.lanes) as p:
             total.add(code.load(code["G"], p) * 0.0)
         return _finite(code, total.get().total())
+
+    def shrink(self, code: Code) -> Vector:
+        """What clipping multiplies each gradient with: min(1, max_norm/(norm + 1e-6))."""
+        squares = code.variable(code.number(0))
+        with code.loop(self.slots, step=code.form.lanes) as p:
+            g = code.load(code["G"], p)
+            squares.add(g * g)
+        most = Emitter(code, self.constants)(Symbol("max_norm"), {})
+        return smaller(most.like(1), most / (squares.get().total().intrinsic("sqrt") + 1e-6))
 
     def update(self, code: Code, shrink: Vector | None) -> None:
         """The optimizer's lines for every parameter, vectors of parameters at a time.

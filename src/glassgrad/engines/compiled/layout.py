@@ -36,6 +36,7 @@ NUMBERS = {
     "drawn_count": "numbers that are drawn", "constants": "in a row of H", "rates": "in a row of HO",
     "domain": "all questions", "whole": "whether sums of features are exact, however long they are kept",
 }  # fmt: skip
+LINE = 64  # bytes
 PLACES = {name: i for i, name in enumerate((*ARRAYS, *NUMBERS))}
 
 
@@ -56,6 +57,15 @@ class Table:
     def of(self, name: str, bits: int) -> Words:
         """An array of whole numbers."""
         return Words(self.code, self.address(name), bits)
+
+
+def aligned(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy that begins with a line of the processor's cache, so that no vector lies across two of them."""
+    room = np.empty(array.nbytes + LINE, np.uint8)
+    first = -room.ctypes.data % LINE
+    found = room[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
+    found[...] = array
+    return found
 
 
 def table(arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, int]) -> NDArray[np.int64]:

@@ -23,12 +23,16 @@ BLOCK_SECONDS = 0.05  # about how long a block of runs should take: progress and
 
 
 def keys(of: Plan, seeds: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """The Philox keys of each run, two words for each purpose."""
-    experiment = of.experiment
-    if not (of.kernel.body.by_chance or experiment.batch):
-        return np.zeros((len(seeds), KEYS), np.uint32)
-    words = [[word for purpose in PURPOSES for word in philox_key(int(seed), purpose)] for seed in seeds]
-    return np.array(words, np.uint32).reshape(len(seeds), KEYS)
+    """The Philox keys of each run, two words for each purpose; 0 where nothing is drawn for it."""
+    body, found = of.kernel.body, np.zeros((len(seeds), KEYS), np.uint32)
+    drawn = {
+        "noise": "noise" in body.reads, "uniform": "uniform" in body.reads, "dropout": of.experiment.dropout > 0,
+        "minibatch": bool(of.experiment.batch), "weights": bool(body.of.tried),
+    }  # fmt: skip
+    for i, purpose in enumerate(PURPOSES):
+        if drawn[purpose]:
+            found[:, 2 * i : 2 * i + 2] = [philox_key(int(seed), purpose) for seed in seeds]
+    return found
 
 
 def run_block(

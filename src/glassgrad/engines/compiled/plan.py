@@ -11,8 +11,9 @@ from glassgrad.draws import numpy_stream
 from glassgrad.engines.compiled.body import Body, settings_of
 from glassgrad.engines.compiled.emit import Unsupported
 from glassgrad.engines.compiled.kernel import Kernel, kernel, table
+from glassgrad.engines.compiled.layout import aligned
 from glassgrad.engines.compiled.moments import MomentsBody
-from glassgrad.engines.compiled.streams import TWISTER
+from glassgrad.engines.compiled.streams import LANES, TWISTER
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.formula.evaluate import evaluate
@@ -115,8 +116,8 @@ def memory(of: Plan) -> dict[str, NDArray[Any]]:
     filled = room + body.form.lanes  # chance comes in whole vectors, also for one sample
     found: dict[str, NDArray[Any]] = {
         "twister": np.zeros(TWISTER, np.uint32),
-        "numbers": np.zeros(numbers["samples"] * max(variables, 1) + 1, np.uint32),
-        "drawn": np.zeros(numbers["samples"], np.uint32),
+        "numbers": np.zeros((numbers["samples"] + LANES) * max(variables, 1), np.uint32),
+        "drawn": np.zeros(numbers["samples"] + LANES, np.uint32),
         "order": np.zeros(numbers["samples"] + body.form.lanes, np.uint64),
         "chosen": np.zeros(room, np.uint32),
         "ROOM": np.zeros(body.room(max(room, numbers["evaluated"])), kind),
@@ -127,7 +128,8 @@ def memory(of: Plan) -> dict[str, NDArray[Any]]:
         "M": (states, slots), "ST": (len(of.arrays["program"]),), "NOISE": (moved * room + filled,),
         "UNIFORM": (filled,), "KEEP": (units * room + filled,), "OLD": (len(body.olds), room), "OUT": (3,),
     }  # fmt: skip
-    return found | {name: np.zeros(shape, kind) for name, shape in shapes.items()}
+    found |= {name: np.zeros(shape, kind) for name, shape in shapes.items()}
+    return {name: aligned(array) for name, array in found.items()}
 
 
 def group_memory(of: Plan) -> dict[str, NDArray[Any]]:

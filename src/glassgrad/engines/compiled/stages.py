@@ -6,6 +6,7 @@ stages, each with one loop. In an optimizer's lines the parameters take the samp
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_fields
 
 from glassgrad.formula.evaluate import is_aggregate
 from glassgrad.formula.lines import Line
@@ -14,6 +15,7 @@ from glassgrad.formula.tree import Apply, Symbol, Tree, parts, replace, substitu
 
 COUNT = "count_of_all"  # how many items there are
 GROUP = "count_of_group"  # how many of them, side by side, answer the same question
+SUMS = 21  # that one loop makes: with what it needs besides, they fill the registers
 MADE_OF = {  # aggregates as means, in a loop each
     "sum": f"{COUNT}*mean(e)",
     "std": f"sqrt({COUNT}*mean((e - mean(e))**2)/({COUNT} - 1))",
@@ -47,17 +49,28 @@ class Stage:
         """Whether there is anything to do for each item."""
         return bool(self.aggregates or self.grouped or self.kept or self.wanted)
 
+    @property
+    def reads(self) -> set[str]:
+        """Each item's values that it makes something of."""
+        made = (*(tree for _, tree in self.aggregates.values()), *self.grouped.values())
+        return {name for tree in made for name in symbols(tree)} | self.kept | set(self.wanted)
 
-def stages(lines: Sequence[Line], wanted: Iterable[str]) -> list[Stage]:
-    """Lines sorted into loops. wanted: names of items' values that are needed outside."""
-    sorter = _Sorter()
+
+def stages(lines: Sequence[Line], wanted: Iterable[str], cuts: Iterable[str] = ()) -> list[Stage]:
+    """Lines sorted into loops. wanted: names of items' values that are needed outside.
+
+    cuts: items' values at which a loop ends, and another one goes on. Short loops are quicker: while one item waits for
+    a long chain of operations, the processor goes ahead to the next.
+    """
+    sorter = _Sorter(frozenset(cuts))
     for line in lines:
         sorter.add(line)
     return sorter.sorted(set(wanted))
 
 
 class _Sorter:
-    def __init__(self) -> None:
+    def __init__(self, cuts: frozenset[str]) -> None:
+        self.cuts = cuts
         self.stage: dict[str, int] = {}
         self.known: dict[Tree, str] = {}
         self.aggregates: dict[str, tuple[int, str, Tree]] = {}
@@ -71,7 +84,7 @@ class _Sorter:
         self.lines.append((stage, Line(line.name, tree, line.level)))
 
     def of(self, tree: Tree) -> int:
-        return max((self.stage.get(name, 0) for name in symbols(tree)), default=0)
+        return max((self.stage.get(name, 0) + (name in self.cuts) for name in symbols(tree)), default=0)
 
     def without_aggregates(self, tree: Tree) -> Tree:
         """Each mean(…) exchanged for a name; its value is there one stage later than what it is the mean of."""
@@ -101,19 +114,35 @@ class _Sorter:
         for name, (stage, tree) in self.grouped.items():
             found[stage].grouped[name] = tree
         each = {line.name: line for _, line in self.lines if line.level != "step"}
+        cheap = {name: line for name, line in each.items() if is_cheap(line)} if self.cuts else {}
         for stage, place in reversed(list(enumerate(found))):
             place.early = [line for at, line in self.lines if at == stage and line.level == "step"]
             place.wanted = [name for name in wanted if self.stage.get(name, 0) == stage]
-            made = (*(tree for _, tree in place.aggregates.values()), *place.grouped.values())
-            read = {name for tree in made for name in symbols(tree)}
-            here = {name: line for name, line in each.items() if self.stage[name] == stage}
-            names = _closure(read | place.kept | set(place.wanted), here)
+            here = {name: line for name, line in each.items() if name in cheap or self.stage[name] == stage}
+            names = _closure(place.reads, here)
             place.each = [line for name, line in here.items() if name in names]
             for name in names & set(each) - set(here):
                 place.recalled.add(name)
                 found[self.stage[name]].kept.add(name)
             place.recalled |= names & set(self.grouped)
-        return found
+        return [part for place in found for part in (_parts(place) if self.cuts else [place])]
+
+
+def _parts(stage: Stage) -> list[Stage]:
+    """A loop that makes more means than registers hold, as several; each computes for itself what it needs."""
+    made, lines = list(stage.aggregates.items()), {line.name: line for line in stage.each}
+    found = [replace_fields(stage, aggregates=dict(made[:SUMS]))]
+    found += [Stage(aggregates=dict(made[first : first + SUMS])) for first in range(SUMS, len(made), SUMS)]
+    for part in found:
+        names = _closure(part.reads, lines)
+        part.each, part.recalled = [lines[name] for name in lines if name in names], stage.recalled & names
+    return found
+
+
+def is_cheap(line: Line) -> bool:
+    """Whether a line is as quickly computed again as its value is kept: another name, or the part above 0."""
+    tree = line.tree
+    return isinstance(tree.arguments[0] if isinstance(tree, Apply) and tree.function == "relu" else tree, Symbol)
 
 
 def _closure(names: set[str], lines: Mapping[str, Line]) -> set[str]:

@@ -10,13 +10,13 @@ from llvmlite import binding as llvm
 from llvmlite import ir
 
 from glassgrad.engines.compiled.arithmetic import whole
-from glassgrad.engines.compiled.vector import INDEX, POINTER, Code, Form, Vector
-from glassgrad.engines.compiled.words import Cell, Word, Words, leave, loop, repeat
+from glassgrad.engines.compiled.vector import INDEX, Code, Form, Vector
+from glassgrad.engines.compiled.words import Cell, Word, Words, leave, loop, repeat, word
 
 WORDS = 624
 NEXT, RENEWED = 2 * WORDS, 2 * WORDS + 1
-TWISTER = 2 * WORDS + 2  # length of the array
 LANES = 16  # words at a time
+TWISTER = 2 * WORDS + LANES  # length of the array: the last words are read by whole vectors
 WIDE = llvm.get_host_cpu_features().get("avx512f", False)  # whether the processor can write some lanes side by side
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -98,13 +98,12 @@ def torch_uniform(code: Code, twister: Any, low: Any, width: Any) -> Vector:
 
 
 def integers(module: ir.Module, form: Form) -> None:
-    """integers(most, count, TWISTER, OUT): as numpy.random.randint(0, most + 1) draws; OUT: room for one more.
+    """integers(most, count, TWISTER, OUT): as numpy.random.randint(0, most + 1) draws; OUT: room for a vector more.
 
-    They are the low bits of a word, drawn again while they are too large. A number that is too large is written, and
-    overwritten by the next, which is quicker than to jump.
+    They are the low bits of a word, drawn again while they are too large.
     """
     code = Code(module, form, "integers", ("most", "count", "TWISTER", "OUT"))
-    state, out = Words(code, code["TWISTER"], 32), Words(code, code["OUT"], 32)
+    state = Words(code, code["TWISTER"], 32)
     largest, count = Word(code, code["most"]).to(32), Word(code, code["count"])
     mask = largest
     for shift in (1, 2, 4, 8, 16):
@@ -114,70 +113,120 @@ def integers(module: ir.Module, form: Form) -> None:
         leave(code, done.get().compare(">=", count), end)
         with code.at.if_then(state[NEXT].compare(">=", WORDS)):
             code.call("renew", code["TWISTER"])
-        if WIDE:
-            _many_integers(code, (mask, largest), count, done)
-        place = state[NEXT].to(64)
-        last = (place + count - done.get()).least(WORDS)
-        with loop(code, last, place) as i:
-            value = state[i + WORDS] & mask
-            out[done.get()] = value
-            small = Word(code, code.at.zext(value.compare("<=", largest), ir.IntType(64)))
-            done.set(done.get() + small)
-        state[NEXT] = last
+        (_many_integers if WIDE else _integers_one_by_one)(code, (mask, largest), count, done)
     code.close()
 
 
+def _integers_one_by_one(code: Code, bounds: tuple[Word, Word], count: Word, done: Cell) -> None:
+    """A number that is too large is written, and overwritten by the next, which is quicker than to jump."""
+    state, out, (mask, largest) = Words(code, code["TWISTER"], 32), Words(code, code["OUT"], 32), bounds
+    place = state[NEXT].to(64)
+    last = (place + count - done.get()).least(WORDS)
+    with loop(code, last, place) as i:
+        value = state[i + WORDS] & mask
+        out[done.get()] = value
+        small = Word(code, code.at.zext(value.compare("<=", largest), ir.IntType(64)))
+        done.set(done.get() + small)
+    state[NEXT] = last
+
+
 def _many_integers(code: Code, bounds: tuple[Word, Word], count: Word, done: Cell) -> None:
-    """The same with sixteen words at a time, of which those that are small enough are written side by side."""
+    """Sixteen words at a time, of which those that are small enough are put side by side.
+
+    Then once more where the words or the numbers end: as many words are used up as have been looked at one by one.
+    """
     at, state = code.at, Words(code, code["TWISTER"], 32)
-    kind = ir.VectorType(ir.IntType(32), LANES)
-    mask, largest = (_same(code, kind, bound) for bound in bounds)
-    signature = ir.FunctionType(ir.VoidType(), [kind, POINTER, ir.VectorType(ir.IntType(1), LANES)])
-    write = ir.Function(at.module, signature, "llvm.masked.compressstore.v16i32")
+    place = Cell(code, state[NEXT].to(64))
     with repeat(code) as (_, end):
-        place = state[NEXT].to(64)
-        leave(code, place.compare(">", WORDS - LANES), end)
+        leave(code, place.get().compare(">", WORDS - LANES), end)
         leave(code, (done.get() + LANES).compare(">", count), end)
-        values = at.and_(code.words(code["TWISTER"], (place + WORDS).ir, LANES), mask)
-        small = at.icmp_unsigned("<=", values, largest)
-        at.call(write, [values, at.gep(code["OUT"], [done.get().ir], source_etype=ir.IntType(32)), small])
-        bits = at.bitcast(small, ir.IntType(LANES))
-        done.set(done.get() + Word(code, at.zext(at.ctpop(bits), INDEX)))
-        state[NEXT] = place + LANES
+        found = _small_ones(code, bounds, place.get(), done.get(), LANES)
+        done.set(done.get() + found.to(64).ones())
+        place.set(place.get() + LANES)
+    rest, wanted = (word(code, WORDS) - place.get()).least(LANES), count - done.get()
+    found = _small_ones(code, bounds, place.get(), done.get(), rest)
+    enough = found.to(64).ones().compare(">=", wanted)
+    pdep = code.function_of("llvm.x86.bmi.pdep.32", ir.IntType(32), [ir.IntType(32)] * 2)
+    nth = (Word(code, ir.Constant(ir.IntType(32), 1)) << wanted.least(LANES).to(32)) >> 1
+    last = at.call(pdep, [nth.ir, found.ir])  # the bit of the last number that is wanted; 0 if none is
+    upto = word(code, 32) - Word(code, at.ctlz(last, ir.Constant(ir.IntType(1), 0))).to(64)
+    state[NEXT] = place.get() + upto.choose(enough, rest)
+    done.set(done.get() + wanted.choose(enough, found.to(64).ones()))
+
+
+def _small_ones(code: Code, bounds: tuple[Word, Word], place: Word, done: Word, rest: Word | int) -> Word:
+    """Numbers made of a vector of words, written from place `done` on; one bit for each that is small enough."""
+    at, kind = code.at, ir.VectorType(ir.IntType(32), LANES)
+    mask, largest = (_same(code, kind, bound) for bound in bounds)
+    values = at.and_(code.words(code["TWISTER"], (place + WORDS).ir, LANES), mask)
+    small = at.icmp_unsigned("<=", values, largest)
+    if isinstance(rest, Word):
+        lanes = ir.Constant(kind, [ir.Constant(ir.IntType(32), lane) for lane in range(LANES)])
+        small = at.and_(small, at.icmp_unsigned("<", lanes, _same(code, kind, rest)))
+    squeeze = code.function_of("llvm.experimental.vector.compress.v16i32", kind, [kind, small.type, kind])
+    code.store_word(code["OUT"], done.ir, at.call(squeeze, [values, small, values]))
+    return Word(code, at.zext(at.bitcast(small, ir.IntType(LANES)), ir.IntType(32)))
 
 
 class Philox:
     """Ten rounds of Philox4x32 on vectors of words, for one purpose; to be made outside of the loop that draws.
 
-    Each word lies in 64 bits, of which the upper half may hold anything: so products need no unpacking.
+    Each word lies in 64 bits, of which the upper half may hold anything: so products need no unpacking. Samples at even
+    places have one vector, those at odd places another: together they are as wide as the words that come out.
     """
 
     def __init__(self, code: Code, key: Words, purpose: int) -> None:
         """key: two words a purpose."""
-        self.code = code
-        self.kind = ir.VectorType(ir.IntType(32), code.form.lanes)
-        self.wide = ir.VectorType(INDEX, code.form.lanes)
+        self.code, self.lanes = code, code.form.lanes
+        self.wide = ir.VectorType(INDEX, self.lanes // 2)
         starts = [key[2 * purpose + i].to(64) for i in range(2)]
         self.keys = [
             [_same(code, self.wide, start + i * weyl) for start, weyl in zip(starts, WEYL, strict=True)]
             for i in range(10)
         ]
 
-    def words(self, counter: tuple[Word | int, Word, Word | int, Word | int]) -> tuple[Any, Any]:
-        """The first two words for a vector of samples: counter (step, first sample, layer, unit)."""
+    def words(self, counter: tuple[Word | int, Word, Word | int, Word | int], vectors: int = 1) -> tuple[Any, Any]:
+        """The first two words for so many vectors of samples: counter (step, first sample, layer, unit)."""
+        halves = []
+        for first in (vector * self.lanes + odd for vector in range(vectors) for odd in range(2)):
+            words = [_same(self.code, self.wide, part) for part in counter]
+            ramp = [ir.Constant(INDEX, first + 2 * lane) for lane in range(self.wide.count)]
+            words[1] = self.code.at.add(words[1], ir.Constant(self.wide, ramp))
+            halves.append(words)
+        for i, keys in enumerate(self.keys):
+            halves = [self._round(words, keys, i) for words in halves]
+        return self._joined([words[0] for words in halves]), self._joined([words[1] for words in halves])
+
+    def _round(self, words: list[Any], keys: list[Any], number: int) -> list[Any]:
         at, wide = self.code.at, self.wide
-        ramp = ir.Constant(wide, [ir.Constant(INDEX, lane) for lane in range(wide.count)])
-        words = [_same(self.code, wide, part) for part in counter]
-        words[1] = at.add(words[1], ramp)
-        for keys in self.keys:
-            first, second = (
-                at.mul(at.and_(word, whole(wide, 0xFFFFFFFF)), whole(wide, factor))
-                for word, factor in zip(words[::2], MULTIPLIERS, strict=True)
-            )
-            upper = [at.lshr(product, whole(wide, 32)) for product in (second, first)]
-            mixed = [at.xor(at.xor(part, old), key) for part, old, key in zip(upper, words[1::2], keys, strict=True)]
-            words = [mixed[0], second, mixed[1], first]
-        return at.trunc(words[0], self.kind), at.trunc(words[1], self.kind)
+        first, second = (
+            at.mul(at.and_(word, whole(wide, 0xFFFFFFFF)), whole(wide, factor))
+            for word, factor in zip(words[::2], MULTIPLIERS, strict=True)
+        )
+        if number >= len(self.keys) - 2:
+            first, second = self._whole(first), self._whole(second)
+        upper = [at.lshr(product, whole(wide, 32)) for product in (second, first)]
+        mixed = [at.xor(at.xor(part, old), key) for part, old, key in zip(upper, words[1::2], keys, strict=True)]
+        return [mixed[0], second, mixed[1], first]
+
+    def _whole(self, product: Any) -> Any:
+        """The same product. LLVM, if it saw that of the last ones the lower half is enough, would take a slower way."""
+        if not WIDE:
+            return product
+        return self.code.at.asm(ir.FunctionType(self.wide, [self.wide]), "", "=v,0", [product], side_effect=False)
+
+    def _joined(self, halves: list[Any]) -> Any:
+        """The lower halves of the words of even and of odd samples, in the samples' order."""
+        at, kind = self.code.at, ir.VectorType(ir.IntType(32), self.lanes)
+        order = [lane - lane % 2 + self.lanes * (lane % 2) for lane in range(self.lanes)]
+        found = [
+            at.shuffle_vector(at.bitcast(even, kind), at.bitcast(odd, kind), ir.Constant(kind, order))
+            for even, odd in zip(halves[::2], halves[1::2], strict=True)
+        ]
+        if len(found) == 1:
+            return found[0]
+        both = ir.VectorType(ir.IntType(32), 2 * self.lanes)
+        return at.shuffle_vector(*found, ir.Constant(both, list(range(2 * self.lanes))))
 
 
 def _same(code: Code, kind: Any, value: Word | int) -> Any:

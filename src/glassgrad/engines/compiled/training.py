@@ -14,6 +14,7 @@ from glassgrad.engines.compiled.body import Body
 from glassgrad.engines.compiled.denormals import flushing
 from glassgrad.engines.compiled.layout import PLACES, Table
 from glassgrad.engines.compiled.noise import normal
+from glassgrad.engines.compiled.places import add_places, look_up
 from glassgrad.engines.compiled.streams import Philox, torch_uniform, twisters
 from glassgrad.engines.compiled.vector import INDEX, Code, Vector
 from glassgrad.engines.compiled.words import Cell, Word, Words, leave, loop, repeat, word
@@ -147,12 +148,8 @@ class Training:
                 code.call(
                     "integers", word(code, most).ir, (samples * every).ir, table.address("twister"), numbers.address
                 )
-                with loop(code, samples) as i:
-                    place = drawn[i]
-                    for k in range(every):
-                        stride = _product(sizes[first + k + 1 :])
-                        place = place + numbers[i * every + k] * stride
-                    drawn[i] = place
+                strides = [_product(sizes[first + k + 1 :]) for k in range(every)]
+                add_places(code, samples, numbers, drawn, strides)
             first += every
         code.close()
 
@@ -165,12 +162,21 @@ class Training:
         count, every = Word(code, code["count"]), table.number("domain")
         rows = [(table.address("DX"), every * k, code["X"], room * k) for k in range(self.inputs)]
         for source, at, target, to in (*rows, (table.address("DT"), word(code, 0), code["T"], word(code, 0))):
-            with loop(code, count) as q:
-                asked = q // table.number("group") if self.experiment.group > 1 else q
-                code.store(target, (to + q).ir, code.load(source, (at + places[asked].to(64)).ir, 1))
+            values, filled = code.place(source, at.ir), code.place(target, to.ir)
+            if self.experiment.group > 1:
+                self.ask_again(code, count // table.number("group"), places, values, filled)
+            else:
+                look_up(code, count, places, values, filled)
             with loop(code, room, count) as q:
-                code.store(target, (to + q).ir, code.load(source, (at + places[0].to(64)).ir, 1))
+                code.store(filled, q.ir, code.load(values, places[0].to(64).ir, 1))
         code.close()
+
+    def ask_again(self, code: Code, asked: Word, places: Words, values: Any, target: Any) -> None:
+        """Each question's value as often as it is answered."""
+        with loop(code, asked) as i:
+            value = code.load(values, places[i].to(64).ir, 1)
+            with loop(code, self.experiment.group) as k:
+                code.store(target, (i * self.experiment.group + k).ir, value)
 
     def weigh(self) -> None:
         """weigh(C, count, room): the same weight for each sample, none for the filling."""
@@ -241,12 +247,18 @@ class Training:
         code.close()
 
     def perturb(self, code: Code, table: Table, step: Word, keys: Words) -> None:
-        """A normal number for each weight of each sample, in the rows after that of the answers' noise."""
+        """A normal number for each weight of each sample, in the rows after that of the answers' noise.
+
+        Two vectors at a time, of which one computes while the other waits; then one.
+        """
         room, philox = table.number("room"), Philox(code, keys, WEIGHTS)
         count, lanes = Word(code, code["count"]), self.form.lanes
-        with loop(code, len(self.body.of.tried)) as weight, loop(code, count, step=lanes) as q:
-            drawn = normal(code, *philox.words((step, q, 0, weight)))
-            code.store(table.address("NOISE"), (room * (weight + 1) + q).ir, drawn)
+        pairs = count & -2 * lanes
+        with loop(code, len(self.body.of.tried)) as weight:
+            for begin, end, vectors in ((word(code, 0), pairs, 2), (pairs, count, 1)):
+                with loop(code, end, begin, step=vectors * lanes) as q:
+                    drawn = normal(code, *philox.words((step, q, 0, weight), vectors))
+                    code.store(table.address("NOISE"), (room * (weight + 1) + q).ir, drawn)
 
     def dropout(self, code: Code, table: Table, step: Word, keys: Words) -> None:
         least, keep, room = table.number("dropped"), code.load(table.address("keep"), 0, 1), table.number("room")

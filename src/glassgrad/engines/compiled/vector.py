@@ -66,6 +66,7 @@ class Code:
         self.function = ir.Function(module, ir.FunctionType(result or ir.VoidType(), kinds), name)
         set.add(self.function.attributes, ESTIMATES)  # llvmlite checks the names that it knows, and does not know this
         self.function.attributes.add("noinline")  # each is compiled once
+        set.add(self.function.attributes, '"stackrealign"')  # what waits on the stack lies in whole lines of the cache
         for argument in self.function.args:
             if argument.type == POINTER:
                 argument.add_attribute("noalias")
@@ -159,6 +160,19 @@ class Code:
         self.at.position_at_end(after)
 
     @contextmanager
+    def unseen(self, *names: str, by: Any) -> Iterator[None]:
+        """In a loop whose counter is `by`: LLVM does not see that these arrays stay what they are.
+
+        So a number is an operand of the instruction that needs it. Else all would be spread over vectors before the
+        loop, and there are more of them than registers.
+        """
+        before, kind = self.arguments, ir.FunctionType(POINTER, [POINTER, INDEX])
+        hidden = {name: self.at.asm(kind, "", "=r,0,r", [self[name], by], side_effect=False) for name in names}
+        self.arguments = {**before, **hidden}
+        yield
+        self.arguments = before
+
+    @contextmanager
     def in_order(self) -> Iterator[None]:
         """Sums that follow are made as they are written: LLVM would put several short chains into one long one."""
         before, self.flags = self.flags, ("contract", "nsz", "arcp", "afn")
@@ -171,6 +185,11 @@ class Code:
         before, self.flags = self.flags, (*FAST, "ninf")
         yield
         self.flags = before
+
+    def function_of(self, name: str, result: Any, arguments: Sequence[Any]) -> Any:
+        """A function from outside of the module, declared once."""
+        module = self.at.module
+        return module.globals.get(name) or ir.Function(module, ir.FunctionType(result, list(arguments)), name)
 
     def call(self, name: str, *arguments: Any) -> Any:
         """Call a function of the module."""
@@ -227,15 +246,19 @@ class Vector:
         return self._binary("fmul", other)
 
     def __truediv__(self, other: Vector | float) -> Vector:
-        if "ninf" in self.code.flags and isinstance(other, Vector) and other.width == ESTIMATED:
+        if isinstance(other, Vector) and other.width == ESTIMATED:
             return self * other._reciprocal()
         return self._binary("fdiv", other)
 
     def _reciprocal(self) -> Vector:
-        """1/self: the processor's estimate of 14 bits, and a step of Newton's method."""
+        """1/self: the processor's estimate of 14 bits, and a step of Newton's method.
+
+        The step makes NaN of 0 and infinity, whose estimates are exact.
+        """
         mask, nothing = ir.Constant(ir.IntType(16), -1), ir.Constant(self.ir.type, None)
         estimate = self._call("llvm.x86.avx512.rcp14.ps.512", self.ir.type, [self.ir, nothing, mask], ())
-        return estimate * (2 - self * estimate)
+        better = estimate * (2 - self * estimate)
+        return better if "ninf" in self.code.flags else better.where(better.compare("==", better), estimate)
 
     def __rsub__(self, other: float) -> Vector:
         return self.like(other) - self
@@ -280,9 +303,7 @@ class Vector:
         return Vector(self.code, found)
 
     def _call(self, name: str, result: Any, arguments: list[Any], flags: Sequence[str] = FAST) -> Vector:
-        module = self.code.at.module
-        kind = ir.FunctionType(result, [argument.type for argument in arguments])
-        function = module.globals.get(name) or ir.Function(module, kind, name)
+        function = self.code.function_of(name, result, [argument.type for argument in arguments])
         return Vector(self.code, self.code.at.call(function, arguments, fastmath=flags))
 
     # lanes -------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from glassgrad.engines.compiled.arithmetic import absolute, larger, smaller
+from glassgrad.engines.compiled.arithmetic import absolute, larger
 from glassgrad.engines.compiled.body import EVALUATION, Body, Names
 from glassgrad.engines.compiled.emit import Emitter
 from glassgrad.engines.compiled.stages import stages
@@ -105,10 +105,10 @@ class WideBody(Body):
 
     def gradient(self, code: Code) -> Names:
         emit = Emitter(code, self.constants)
-        known = {**self.learned_by_activations(code), **self.states(code), **self.counts(code)}
+        known = {**self.learned(code), **self.states(code), **self.counts(code)}
         known |= self.old_of_the_step(code)
         self.forward(code, emit, known, self.experiment.dropout > 0)
-        self.run(code, emit, stages(self.lines(), [f"d{name}" for name in self.last]), known)
+        self.run(code, emit, stages(self.each_pass(), [f"d{name}" for name in self.last]), known)
         for name in self.net.learned_in(self.net.last):
             code.store(code["G"], self.parameters.index(f"{name}{self.net.last}"), known[f"d{name}{self.net.last}"])
         keep = self.units - self.net.sizes[-1]
@@ -118,8 +118,6 @@ class WideBody(Body):
                 keep -= self.net.sizes[layer - 1]
                 self.backward(code, emit, known, layer, keep)
         known["L"] = self.costs(code, emit, known["L"])
-        if self.experiment.clip is not None:
-            known["shrink"] = self.shrink(code, emit)
         return known
 
     def collecting(self) -> tuple[Line, ...]:
@@ -127,11 +125,11 @@ class WideBody(Body):
         return (*output, *collecting_output(self.of))
 
     def ready_to_collect(self, code: Code, emit: Emitter) -> Names:
-        known = self.learned_by_activations(code)
+        known = self.learned(code)
         self.forward(code, emit, known, dropout=False)
         return known
 
-    def learned_by_activations(self, code: Code) -> Names:
+    def learned(self, code: Code) -> Names:
         return {name: code.load(code["P"], self.parameters.index(name), 1) for name in self.net.starts()}
 
     def sample(self, code: Code, q: Any, width: int, chance: bool) -> Names:
@@ -235,21 +233,12 @@ class WideBody(Body):
                     code.store(code["G"], place, code.load(code["G"], place, step) + share)
         return loss + total.get().total()
 
-    def shrink(self, code: Code, emit: Emitter) -> Vector:
-        """What clipping multiplies each gradient with: min(1, max_norm/(norm + 1e-6))."""
-        squares = code.variable(code.number(0))
-        with code.loop(self.slots, step=code.form.lanes) as p:
-            g = code.load(code["G"], p)
-            squares.add(g * g)
-        most = emit(Symbol("max_norm"), {})
-        return smaller(most.like(1), most / (squares.get().total().intrinsic("sqrt") + 1e-6))
-
     # evaluation --------------------------------------------------------------------------------------------------
 
     def evaluation(self) -> None:
         code = Code(self.module, self.form, "evaluation", EVALUATION)
         emit = Emitter(code, self.constants)
-        known = self.learned_by_activations(code)
+        known = self.learned(code)
         self.forward(code, emit, known, dropout=False)
         total, most = code.variable(code.number(0)), code.variable(code.number(0))
         output = [q.line for q in output_quantities(self.of) if q.section == "forward"]

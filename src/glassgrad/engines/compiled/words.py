@@ -74,6 +74,10 @@ class Word:
         change = self.code.at.trunc if bits < self.ir.type.width else self.code.at.zext
         return self if bits == self.ir.type.width else Word(self.code, change(self.ir, kind))
 
+    def ones(self) -> Word:
+        """How many bits are 1."""
+        return Word(self.code, self.code.at.ctpop(self.ir))
+
     def number(self) -> Vector:
         """As a number of the kernel's precision."""
         return Vector(self.code, self.code.at.uitofp(self.ir, self.code.form.kind))
