@@ -143,7 +143,7 @@ def group_memory(of: Plan) -> dict[str, NDArray[Any]]:
     features[:, : body.features - 1] = np.tile(one, body.count)
     features[:, body.features - 1] = 1
     together = np.ones((body.together, 1, 1), kind)
-    return {
+    found = {
         "Q": np.zeros((body.together, of.group), kind),
         "before": np.zeros((body.together, body.slots * (1 + len(of.arrays["states"]))), kind),
         "GX": np.ascontiguousarray(together * inputs[:, filled % inputs.shape[1]]),
@@ -152,6 +152,7 @@ def group_memory(of: Plan) -> dict[str, NDArray[Any]]:
         "XT": np.ascontiguousarray(together * features),
         "XM": np.ascontiguousarray(together[:, 0] / np.abs(one).sum(axis=1)),
     }
+    return {name: aligned(array) for name, array in found.items()}
 
 
 def unsupported(what: str, most: int | None = None) -> ExperimentError:
