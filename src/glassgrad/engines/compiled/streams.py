@@ -46,24 +46,40 @@ def seed(module: ir.Module, form: Form) -> None:
 
 
 def renew(module: ir.Module, form: Form) -> None:
-    """The next 624 words."""
+    """The next 624 words, sixteen at a time.
+
+    s_i becomes s_(i+397) ^ twist(s_i, s_(i+1)), in this order and with s_624 = s_0: so the last words need the first
+    new ones. A copy of these stands behind the state meanwhile, where words are drawn from later.
+    """
     code = Code(module, form, "renew", ("TWISTER",))
+    at, kind, last = code.at, ir.VectorType(ir.IntType(32), LANES), WORDS - 397 - (WORDS - 397) % LANES
+
+    def words(first: Any, *more: int) -> Any:
+        return code.words(code["TWISTER"], (Word(code, first) + sum(more)).ir, LANES)
+
+    def write(first: Any, value: Any, *more: int) -> None:
+        place = (Word(code, first) + sum(more)).ir
+        at.store(value, at.gep(code["TWISTER"], [place], source_etype=ir.IntType(32)), align=4)
+
+    def twist(i: Any, there: int) -> None:
+        a, b = words(i), words(i, 1)
+        mixed = at.or_(at.and_(a, whole(kind, 0x80000000)), at.and_(b, whole(kind, 0x7FFFFFFF)))
+        odd = at.and_(at.neg(at.and_(b, whole(kind, 1))), whole(kind, 0x9908B0DF))
+        write(i, at.xor(at.xor(at.lshr(mixed, whole(kind, 1)), odd), words(i, there)))
+
+    with code.loop(last, step=LANES) as i:
+        twist(i, 397)
+    write(INDEX(WORDS), words(INDEX(0)))
+    twist(INDEX(last), 397)
+    with code.loop(WORDS, last + LANES, step=LANES) as i:
+        twist(i, 397 - WORDS)
+    with code.loop(WORDS, step=LANES) as i:
+        y = words(i)
+        y = at.xor(y, at.lshr(y, whole(kind, 11)))
+        y = at.xor(y, at.and_(at.shl(y, whole(kind, 7)), whole(kind, 0x9D2C5680)))
+        y = at.xor(y, at.and_(at.shl(y, whole(kind, 15)), whole(kind, 0xEFC60000)))
+        write(i, at.xor(y, at.lshr(y, whole(kind, 18))), WORDS)
     state = Words(code, code["TWISTER"], 32)
-
-    def twisted(a: Word, b: Word) -> Word:
-        mixed = (a & 0x80000000) | (b & 0x7FFFFFFF)
-        return (mixed >> 1) ^ ((b & 1) * 0x9908B0DF)
-
-    for first, last, from_there in ((0, WORDS - 397, 397), (WORDS - 397, WORDS - 1, 397 - WORDS)):
-        with loop(code, last, first) as i:
-            state[i] = state[i + from_there] ^ twisted(state[i], state[i + 1])
-    state[WORDS - 1] = state[396] ^ twisted(state[WORDS - 1], state[0])
-    with loop(code, WORDS) as i:
-        y = state[i]
-        y = y ^ (y >> 11)
-        y = y ^ ((y << 7) & 0x9D2C5680)
-        y = y ^ ((y << 15) & 0xEFC60000)
-        state[i + WORDS] = y ^ (y >> 18)
     state[NEXT] = 0
     state[RENEWED] = state[RENEWED] + 1
     code.close()
