@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from glassgrad.check import Check, check_step
 from glassgrad.draws import normals, philox_key
 from glassgrad.engines.compiled import build, streams, train_many, train_one
+from glassgrad.engines.compiled.arithmetic import FUNCTIONS
 from glassgrad.engines.compiled.body import Body
+from glassgrad.engines.compiled.denormals import flushing
 from glassgrad.engines.compiled.noise import normal
 from glassgrad.engines.compiled.plan import plan
 from glassgrad.engines.compiled.stages import SUMS, stages
@@ -128,6 +130,45 @@ def test_noise_is_that_of_the_host(precision: str, furthest: float) -> None:
             draw(step, key.ctypes.data, out.ctypes.data)
             theirs = normals(seed, "noise", np.array([step]), len(out))[0, :, 0]
             assert np.abs(out - theirs).max() < furthest
+
+
+IN_DOUBLES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "exp": np.exp,
+    "log": np.log,
+    "tanh": np.tanh,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "softplus": lambda x: np.logaddexp(0, x),
+    "sqrt": np.sqrt,
+}
+
+
+@pytest.mark.parametrize("name", sorted(IN_DOUBLES))
+@pytest.mark.parametrize("scale", [1.0, 1 + 2e-6])
+def test_functions_are_exact_to_a_few_units_in_the_last_place(name: str, scale: float) -> None:
+    """From 1e-30 to beyond where exp overflows, both signs; tiny results are 0. The planted error is 2 in a million."""
+    random = np.random.default_rng(0)
+    x = np.concatenate([np.geomspace(1e-30, 120, 40_000), random.uniform(0, 12, 40_000)]).astype(np.float32)
+    x = x if name in ("log", "sqrt") else np.concatenate([x, -x])
+    x = np.concatenate([x, np.float32([np.nan, np.inf, -np.inf, 0, 88.5, -88.5, 104, -104])])
+    x = np.concatenate([x, np.zeros(-len(x) % 16, np.float32)])
+
+    def write(module: ir.Module, form: Form) -> None:
+        code = Code(module, form, "values", ("count", "X", "OUT"))
+        with flushing(code), loop(code, Word(code, code["count"]), step=form.lanes) as i:
+            code.store(code["OUT"], i.ir, FUNCTIONS[name](code.load(code["X"], i.ir)) * scale)
+        code.close()
+
+    out = np.empty_like(x)
+    machine_code(write, "single", "values")[0](len(x), x.ctypes.data, out.ctypes.data)
+    with np.errstate(all="ignore"):
+        wanted = IN_DOUBLES[name](x.astype(np.float64))
+        single = wanted.astype(np.float32)
+        fine = np.isfinite(single) & (np.abs(single) >= 4 * np.finfo(np.float32).tiny)
+        off = np.abs(out.astype(np.float64) / wanted - 1)[fine].max()
+    assert (off < 6e-7) == (scale == 1)
+    assert np.array_equal(np.isnan(out), np.isnan(wanted)) or name == "sqrt"  # the root of infinity may be NaN
+    assert not out[~np.isnan(out) & ~np.isinf(out) & (single == 0)].any()
+    assert name not in ("tanh", "sigmoid") or scale > 1 or np.nanmax(np.abs(out)) <= 1
 
 
 @pytest.mark.slow

@@ -82,6 +82,16 @@ LOG = (7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4
        2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1)  # fmt: skip
 
 
+TANH = ((1.3177469781902e-8, 2.0481147657847e-5, 3.4878086298704e-3, 0.13374473154545, 1.0),
+        (7.7040243695592e-7, 3.2729163649492e-4, 2.5847379118204e-2, 0.46707788109780, 1.0))  # fmt: skip
+
+
+def between(x: Vector, low: float, high: float) -> Vector:
+    """x where it is between two numbers, else the nearer of them; NaN stays NaN."""
+    x = x.like(high).where(x.compare(">", high), x)
+    return x.like(low).where(x.compare("<", low), x)
+
+
 def exp(x: Vector) -> Vector:
     """e**x = 2**n * e**r, |r| <= log(2)/2; 0 where that is below the normal range."""
     if not x.code.form.single:
@@ -147,28 +157,24 @@ def log1p(e: Vector) -> Vector:
 
 
 def tanh(x: Vector) -> Vector:
-    """m/(m + 2), m = e**2|x| - 1 = 2**n (e**r - 1) + (2**n - 1), with the sign of x; from 10 on it is 1."""
+    """x P(x²)/Q(x²): the polynomials of degree 4 whose largest relative error up to 9.1, where tanh is 1, is least."""
     if not x.code.form.single:
         return x.library("tanh")
-    a = absolute(x)
-    r, power = parts_of_exp(x.like(20).where(a.compare(">", 10), a + a))
-    scale = raised(x.like(1), power)
-    m = (polynomial(r, EXP) * (r * r) + r) * scale + (scale - 1)
+    near = between(x, -9.1, 9.1)
+    y = near * near
     with x.code.quick():
-        return (m / (m + 2)).intrinsic("copysign", x)
+        return between(near * _horner(y, TANH[0]) / _horner(y, TANH[1]), -1, 1)
 
 
 def sigmoid(x: Vector) -> Vector:
-    """1/(1 + e**-x), made of e**-|x|, so that nothing overflows; below -87.3 it is 0."""
+    """1/(1 + e**-x); below -88 it is 0."""
     if not x.code.form.single:
         e = (-absolute(x)).library("exp")
         return x.like(1).where(x.compare(">=", 0), e) / (e + 1)
-    a = absolute(x)
-    far = a.compare(">", 87.3)
-    r, power = parts_of_exp(x.like(-87.3).where(far, -a))
-    e = x.like(0).where(far, (polynomial(r, EXP) * (r * r) + r + 1) * raised(x.like(1), power))
+    r, power = parts_of_exp(between(-x, -87, 88))
+    e = raised(polynomial(r, EXP) * (r * r) + r + 1, power)
     with x.code.quick():
-        return x.like(1).where(x.compare(">=", 0), e) / (e + 1)
+        return 1 / (e + 1)
 
 
 def softplus(x: Vector) -> Vector:
