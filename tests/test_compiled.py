@@ -149,7 +149,7 @@ def test_functions_are_exact_to_a_few_units_in_the_last_place(name: str, scale: 
     random = np.random.default_rng(0)
     x = np.concatenate([np.geomspace(1e-30, 120, 40_000), random.uniform(0, 12, 40_000)]).astype(np.float32)
     x = x if name in ("log", "sqrt") else np.concatenate([x, -x])
-    x = np.concatenate([x, np.float32([np.nan, np.inf, -np.inf, 0, 88.5, -88.5, 104, -104])])
+    x = np.concatenate([x, np.array([np.nan, np.inf, -np.inf, 0, 88.5, -88.5, 104, -104], np.float32)])
     x = np.concatenate([x, np.zeros(-len(x) % 16, np.float32)])
 
     def write(module: ir.Module, form: Form) -> None:
