@@ -50,7 +50,9 @@ def networks(found: dict[str, Any], words: Words) -> list[Row]:
     rows: list[Row] = [words.networks]
     for network, sides in found["details"]["networks"].items():
         jax, ours = (sides.get(side, {}).get("rate") for side in ("jax", "compiled"))
-        rows.append((network, number(jax), number(ours), number(ours / jax) if jax and ours else "—"))
+        rows.append(
+            (words.names.get(network, network), number(jax), number(ours), number(ours / jax) if jax and ours else "—")
+        )
     return rows
 
 

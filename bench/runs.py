@@ -8,7 +8,7 @@ from bench import compiled, flops, growth
 from bench.contest import contest
 from bench.machine import description, installed
 from bench.piece import Failed, piece
-from bench.problem import WIDER
+from bench.problem import PASSING, WIDER
 
 SPEEDS = (
     "eager",
@@ -20,8 +20,6 @@ SPEEDS = (
     "compiled_distinct",
 )
 """Competitors in complete runs of `add` a second."""
-
-ACTIVATIONS = ("tanh", "sigmoid")
 
 
 def measure(quick: bool, tell: Callable[[str], None], only: tuple[str, ...] = SPEEDS) -> dict[str, Any]:
@@ -71,16 +69,14 @@ def fraction(rate: float | None, gflops: float | None, operations: int) -> float
 
 
 def networks(tell: Callable[[str], None], there: bool) -> dict[str, Any]:
-    """Wider and deeper networks against JAX, and the compiled engine with smooth activations."""
+    """Wider and deeper networks against JAX; activations beside each other, where steps go through the questions."""
     found: dict[str, Any] = {}
     for network in WIDER:
         entrants = {side: {"module": f"{side}_wider", "network": network} for side in ("jax", "compiled")}
         found[network] = contest(entrants, False, 3, 2.0, partial(_at, tell, network))
-    for activation in ACTIVATIONS if there else ():
-        found[activation] = contest(
-            {"compiled": {"module": "compiled_wider", "network": activation}}, False, 3, 1.0, tell
-        )
-    return found
+    entrants = {name: {"module": "compiled_wider", "network": name} for name in PASSING} if there else {}
+    rates = contest(entrants, False, 5, 1.0, tell) if entrants else {}
+    return found | {name: {"compiled": rate} for name, rate in rates.items()}
 
 
 def _at(tell: Callable[[str], None], network: str, said: str) -> None:
