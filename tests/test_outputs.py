@@ -395,7 +395,7 @@ def test_many_runs_are_judged_as_one_by_one(name: str) -> None:
 
 
 def test_a_large_network_apart_is_refused_by_name() -> None:
-    with pytest.raises(ExperimentError, match="cannot run apart"):
+    with pytest.raises(ExperimentError, match="networks that are apart"):
         plan(SHAPES["critic-apart"].change(network=(2, 40, 2)))
 
 

@@ -127,7 +127,7 @@ def test_runs_are_the_same_alone_and_in_company() -> None:
 
 
 def test_large_networks_are_refused_by_the_compiled_engine() -> None:
-    with pytest.raises(ExperimentError, match="tried with more than 200 learned numbers"):
+    with pytest.raises(ExperimentError, match="perturbed weights with at most 200 learned numbers"):
         train_many(Experiment("wide", network=(2, 60, 1), **EVOLUTION), [0])
 
 

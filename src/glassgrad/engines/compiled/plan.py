@@ -158,7 +158,7 @@ def group_memory(of: Plan) -> dict[str, NDArray[Any]]:
 def unsupported(what: str, most: int | None = None) -> ExperimentError:
     """The error for what this engine cannot run (with more than so many learned numbers)."""
     if most is not None:
-        return ExperimentError("compiled.too_many", what=what, most=most)
+        return ExperimentError(f"compiled.too_many_{what}", most=most)
     return ExperimentError("compiled.unsupported", what=what)
 
 
