@@ -26,6 +26,7 @@ _REINFORCE: dict[str, Any] = {
     "schedule": "warmup_cosine(warmup=300)",
 }  # fmt: skip
 _CRITIC: dict[str, Any] = _REINFORCE | {"network": (2, 5, 2), "apart": True, "policy": "gaussian_first(sigma=0.5)"}
+_FEWER: dict[str, Any] = _CRITIC | {"samples": 48, "optimizer": "adam(lr=0.03)"}
 _KNOB: dict[str, Any] = {
     "task": "knob", "network": (1, 1), "output_activation": "sigmoid", "reward": "closeness", "samples": 1,
     "steps": 50, "optimizer": "adam(lr=0.1)",
@@ -82,17 +83,16 @@ METHODS = {
         Shipped(Experiment("add-actor-critic", **_CRITIC | {"objective": "actor_critic"}),
                 Text("a second network, the critic, learns which reward to expect",
                      "第二个网络（评论员）学着预测奖励")),
-        Shipped(Experiment("add-a2c", **_CRITIC | {"network": (2, 5, 3), "policy": "gaussian_learned(least=0.1)",
-                                                    "objective": "a2c", "optimizer": "adam(lr=0.03)", "clip": 0.5}),
+        Shipped(Experiment("add-a2c", **_FEWER | {"network": (2, 5, 3), "policy": "gaussian_learned(least=0.1)",
+                                                   "objective": "a2c", "clip": 0.5}),
                 Text("advantage actor-critic, sigma learned too, with a bonus for entropy",
                      "优势演员-评论员（A2C），sigma 也是学来的，另有熵的奖励")),
-        Shipped(Experiment("add-ppo", **_CRITIC | {"objective": "ppo", "passes": 4, "steps": 6000,
-                                                    "optimizer": "adam(lr=0.03)"}),
+        Shipped(Experiment("add-ppo", **_FEWER | {"objective": "ppo", "passes": 4, "steps": 6000}),
                 Text("proximal policy optimisation: four updates from the same answers, with a critic",
                      "近端策略优化（PPO）：同一批回答更新四遍，带评论员")),
-        Shipped(Experiment("add-ppo-entropy", **_CRITIC | {"network": (2, 5, 3), "objective": "ppo_entropy",
-                                                            "policy": "gaussian_learned(least=0.1)", "passes": 4,
-                                                            "steps": 6000, "optimizer": "adam(lr=0.03)", "clip": 0.5}),
+        Shipped(Experiment("add-ppo-entropy", **_FEWER | {"network": (2, 5, 3), "objective": "ppo_entropy",
+                                                           "policy": "gaussian_learned(least=0.1)", "passes": 4,
+                                                           "clip": 0.5}),
                 Text("proximal policy optimisation with sigma learned too, and a bonus for entropy",
                      "近端策略优化（PPO），sigma 也是学来的，另有熵的奖励")),
         Shipped(Experiment("add-grpo", **_REINFORCE | {"objective": "grpo", "group": 8, "passes": 4, "steps": 6000}),
