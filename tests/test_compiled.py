@@ -11,12 +11,12 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from glassgrad.check import Check, check_step
-from glassgrad.draws import normals, philox_key
+from glassgrad.draws import normals, philox_key, weight_noise
 from glassgrad.engines.compiled import build, streams, train_many, train_one
 from glassgrad.engines.compiled.arithmetic import FUNCTIONS
 from glassgrad.engines.compiled.body import Body
 from glassgrad.engines.compiled.denormals import flushing
-from glassgrad.engines.compiled.noise import normal
+from glassgrad.engines.compiled.noise import cosine, four_normals, normal, sine
 from glassgrad.engines.compiled.plan import plan
 from glassgrad.engines.compiled.stages import SUMS, stages
 from glassgrad.engines.compiled.vector import Code, Form
@@ -119,7 +119,7 @@ def test_noise_is_that_of_the_host(precision: str, furthest: float) -> None:
         philox = streams.Philox(code, Words(code, code["KEY"], 32), 0)
         with loop(code, 4096, step=form.lanes) as q:
             words = philox.words((Word(code, code["step"]), q, 0, 0))
-            code.store(code["OUT"], q.ir, normal(code, *words))
+            code.store(code["OUT"], q.ir, normal(code, words))
         code.close()
 
     (draw,) = machine_code(write, precision, "noise")
@@ -169,6 +169,48 @@ def test_functions_are_exact_to_a_few_units_in_the_last_place(name: str, scale: 
     assert np.array_equal(np.isnan(out), np.isnan(wanted)) or name == "sqrt"  # the root of infinity may be NaN
     assert not out[~np.isnan(out) & ~np.isinf(out) & (single == 0)].any()
     assert name not in ("tanh", "sigmoid") or scale > 1 or np.nanmax(np.abs(out)) <= 1
+
+
+@pytest.mark.parametrize(("precision", "furthest"), [("single", 2e-6), ("double", 1e-14)])
+@pytest.mark.parametrize("vectors", [1, 2])
+def test_noise_of_weights_is_that_of_the_host(precision: str, furthest: float, vectors: int) -> None:
+    """All four numbers of a block."""
+
+    def write(module: ir.Module, form: Form) -> None:
+        code = Code(module, form, "weights", ("step", "block", "KEY", "OUT"))
+        philox, step = streams.Philox(code, Words(code, code["KEY"], 32), 0), Word(code, code["step"])
+        with loop(code, 4096, step=vectors * form.lanes) as q:
+            drawn = four_normals(code, philox.words((step, q, 0, Word(code, code["block"])), vectors))
+            for row, numbers in enumerate(drawn):
+                code.store(code["OUT"], (q + 4096 * row).ir, numbers)
+        code.close()
+
+    (draw,) = machine_code(write, precision, "weights")
+    out: NDArray[Any] = np.zeros((4, 4096), np.float32 if precision == "single" else np.float64)
+    for seed in SEEDS:
+        key = np.array(philox_key(seed, "weights"), np.uint32)
+        for step, block in ((1, 0), (2, 5), (77, 1)):
+            draw(step, block, key.ctypes.data, out.ctypes.data)
+            theirs = weight_noise(seed, step, 4096, 24)[:, 4 * block : 4 * block + 4].T
+            assert np.abs(out - theirs).max() < furthest
+
+
+@pytest.mark.parametrize("precision", ["single", "double"])
+def test_turns_are_right_at_their_ends(precision: str) -> None:
+    """Cosine and sine of words where whole numbers change their sign, and at each quarter of a turn."""
+    ends = np.array([(k << 30) + by & 0xFFFFFFFF for k in range(4) for by in (-2, -1, 0, 1)], np.uint32)
+
+    def write(module: ir.Module, form: Form) -> None:
+        code = Code(module, form, "turns", ("WORDS", "OUT"))
+        for row, turn in enumerate((cosine, sine)):
+            code.store(code["OUT"], 16 * row, turn(code, code.words(code["WORDS"], 0, 16)))
+        code.close()
+
+    (turns,) = machine_code(write, precision, "turns")
+    out: NDArray[Any] = np.zeros((2, 16), np.float32 if precision == "single" else np.float64)
+    turns(ends.ctypes.data, out.ctypes.data)
+    angle = 2 * np.pi * (ends / 2**32)
+    np.testing.assert_allclose(out, [np.cos(angle), np.sin(angle)], atol=1e-7 if precision == "single" else 1e-15)
 
 
 @pytest.mark.slow

@@ -80,7 +80,7 @@ def test_the_mean_update_is_the_gradient_of_the_expected_reward() -> None:
 
 
 def test_the_noise_of_a_weight_is_its_own() -> None:
-    """Philox's words for (step, sample, 0, weight), and nothing that another purpose draws."""
+    """Philox's words for (step, sample, 0, weight // 4), and nothing that another purpose draws."""
     found = weight_noise(5, 2, 400, 25)
     assert abs(found.mean()) < 5 / np.sqrt(10_000)
     assert abs(found.std() - 1) < 5 / np.sqrt(20_000)
@@ -98,6 +98,7 @@ def test_the_noise_of_a_weight_is_its_own() -> None:
         {"network": (2, 4, 1), "fresh": False, "batch": 7, "output_activation": "softplus"},
         {"group": 8, "objective": "reinforce_group"},
         {"samples": 1, "objective": "reinforce_baseline"},
+        {"samples": 50, "network": (2, 4, 1), "precision": "single", "steps": 5},
         {"policy": "s = 0.1 + 0.5/step; tried = stop(w + s*noise_w); a = o + 0.3*noise; "
                    "logp = sum(-(tried - w)**2/(2*s**2))"},
         {"objective": "-stop(reward)*logp + 0.01*sum(w**2)*mean(o)**2"},

@@ -87,9 +87,18 @@ def normals(
 ) -> Floats:
     """Standard normal numbers, by Box and Muller: sqrt(-2 ln u) cos(2πv); shape (steps, samples, units)."""
     first, second, *_ = _words(seed, purpose, steps, samples, layer, units)
-    u = (first.astype(np.float64) + 1.0) / 2.0**32  # 0 < u <= 1: the logarithm stays finite
-    v = second.astype(np.float64) / 2.0**32
-    return np.asarray(np.sqrt(-2.0 * np.log(u)) * np.cos(2.0 * np.pi * v))
+    return np.asarray(_length(first) * np.cos(_angle(second)))
+
+
+def _length(word: NDArray[np.uint64]) -> Floats:
+    """sqrt(-2 ln u) of Box and Muller."""
+    u = (word.astype(np.float64) + 1.0) / 2.0**32  # 0 < u <= 1: the logarithm stays finite
+    return np.asarray(np.sqrt(-2.0 * np.log(u)))
+
+
+def _angle(word: NDArray[np.uint64]) -> Floats:
+    """2πv of Box and Muller."""
+    return np.asarray(2.0 * np.pi * (word.astype(np.float64) / 2.0**32))
 
 
 def minibatch(seed: int, step: int, samples: int, batch: int) -> NDArray[np.int64]:
@@ -101,8 +110,18 @@ def minibatch(seed: int, step: int, samples: int, batch: int) -> NDArray[np.int6
 
 
 def weight_noise(seed: int, step: int, samples: int, weights: int) -> Floats:
-    """A standard normal number for each weight of each sample, of shape (samples, weights)."""
-    return np.asarray(normals(seed, "weights", np.array([step]), samples, units=weights)[0])
+    """A standard normal number for each weight of each sample, of shape (samples, weights).
+
+    Four come from the four words of one block: sqrt(-2 ln u) cos(2πv) and sqrt(-2 ln u) sin(2πv) from words 0 and 1,
+    two more from words 2 and 3. So weight k has number k % 4 of block (step, sample, 0, k // 4).
+
+    Example:
+        >>> weight_noise(0, 1, 3, 5).shape
+        (3, 5)
+    """
+    words = _words(seed, "weights", np.array([step]), samples, 0, -(-weights // 4))
+    found = [_length(words[i]) * turn(_angle(words[i + 1])) for i in (0, 2) for turn in (np.cos, np.sin)]
+    return np.stack(found, axis=-1).reshape(samples, -1)[:, :weights]
 
 
 def dropout_mask(seed: int, step: int, samples: int, layer: int, units: int, p: float) -> Floats:

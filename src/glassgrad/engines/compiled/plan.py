@@ -13,6 +13,7 @@ from glassgrad.engines.compiled.emit import Unsupported
 from glassgrad.engines.compiled.kernel import Kernel, kernel, table
 from glassgrad.engines.compiled.layout import aligned
 from glassgrad.engines.compiled.moments import MomentsBody
+from glassgrad.engines.compiled.noise import blocks
 from glassgrad.engines.compiled.streams import LANES, TWISTER
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
@@ -122,7 +123,7 @@ def memory(of: Plan) -> dict[str, NDArray[Any]]:
         "chosen": np.zeros(room, np.uint32),
         "ROOM": np.zeros(body.room(max(room, numbers["evaluated"])), kind),
     }
-    units, moved = sum(body.net.sizes[1:-1]), len(body.of.tried)
+    units, moved = sum(body.net.sizes[1:-1]), 4 * blocks(len(body.of.tried))
     shapes = {
         "X": (len(of.arrays["DX"]), room), "T": (room,), "C": (room,), "P": (slots,), "G": (slots,),
         "M": (states, slots), "ST": (len(of.arrays["program"]),), "NOISE": (moved * room + filled,),

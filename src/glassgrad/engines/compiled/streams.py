@@ -201,8 +201,8 @@ class Philox:
             for i in range(10)
         ]
 
-    def words(self, counter: tuple[Word | int, Word, Word | int, Word | int], vectors: int = 1) -> tuple[Any, Any]:
-        """The first two words for so many vectors of samples: counter (step, first sample, layer, unit)."""
+    def words(self, counter: tuple[Word | int, Word, Word | int, Word | int], vectors: int = 1) -> list[Any]:
+        """Four words for so many vectors of samples: counter (step, first sample, layer, unit)."""
         halves = []
         for first in (vector * self.lanes + odd for vector in range(vectors) for odd in range(2)):
             words = [_same(self.code, self.wide, part) for part in counter]
@@ -211,7 +211,7 @@ class Philox:
             halves.append(words)
         for i, keys in enumerate(self.keys):
             halves = [self._round(words, keys, i) for words in halves]
-        return self._joined([words[0] for words in halves]), self._joined([words[1] for words in halves])
+        return [self._joined(list(same)) for same in zip(*halves, strict=True)]
 
     def _round(self, words: list[Any], keys: list[Any], number: int) -> list[Any]:
         at, wide = self.code.at, self.wide

@@ -13,7 +13,7 @@ from glassgrad.engines.compiled.arithmetic import smaller
 from glassgrad.engines.compiled.body import Body
 from glassgrad.engines.compiled.denormals import flushing
 from glassgrad.engines.compiled.layout import PLACES, Table
-from glassgrad.engines.compiled.noise import normal
+from glassgrad.engines.compiled.noise import blocks, four_normals, normal
 from glassgrad.engines.compiled.places import add_places, look_up
 from glassgrad.engines.compiled.streams import Philox, torch_uniform, twisters
 from glassgrad.engines.compiled.vector import INDEX, Code, Vector
@@ -193,7 +193,7 @@ class Training:
         order, count, keys = table.of("order", 64), table.number("samples"), table.of("key", 32)
         philox = Philox(code, keys, MINIBATCH)
         with loop(code, count, step=self.form.lanes) as i:
-            first, _ = philox.words((Word(code, code["pass"]), i, 0, 0))
+            first, *_ = philox.words((Word(code, code["pass"]), i, 0, 0))
             for lane in range(self.form.lanes):
                 part = Word(code, code.at.extract_element(first, ir.Constant(ir.IntType(32), lane))).to(64)
                 order[i + lane] = (part << 32) | (i + lane)
@@ -238,7 +238,7 @@ class Training:
                 philox = Philox(code, keys, purpose)
                 with loop(code, Word(code, code["count"]), step=lanes) as q:
                     words = philox.words((step, q, 0, 0))
-                    drawn = normal(code, *words) if name == "noise" else _fraction(code, words[0])
+                    drawn = normal(code, words) if name == "noise" else _fraction(code, words[0])
                     code.store(table.address(name.upper()), q.ir, drawn)
         if self.experiment.dropout:
             self.dropout(code, table, step, keys)
@@ -249,16 +249,17 @@ class Training:
     def perturb(self, code: Code, table: Table, step: Word, keys: Words) -> None:
         """A normal number for each weight of each sample, in the rows after that of the answers' noise.
 
-        Two vectors at a time, of which one computes while the other waits; then one.
+        A block of words fills four rows, in their order, since a row of one sample is shorter than a vector; the last
+        rows perhaps for nothing. Two vectors at a time, of which one computes while the other waits; then one.
         """
         room, philox = table.number("room"), Philox(code, keys, WEIGHTS)
         count, lanes = Word(code, code["count"]), self.form.lanes
         pairs = count & -2 * lanes
-        with loop(code, len(self.body.of.tried)) as weight:
+        with loop(code, blocks(len(self.body.of.tried))) as block:
             for begin, end, vectors in ((word(code, 0), pairs, 2), (pairs, count, 1)):
                 with loop(code, end, begin, step=vectors * lanes) as q:
-                    drawn = normal(code, *philox.words((step, q, 0, weight), vectors))
-                    code.store(table.address("NOISE"), (room * (weight + 1) + q).ir, drawn)
+                    for row, drawn in enumerate(four_normals(code, philox.words((step, q, 0, block), vectors)), 1):
+                        code.store(table.address("NOISE"), (room * (block * 4 + row) + q).ir, drawn)
 
     def dropout(self, code: Code, table: Table, step: Word, keys: Words) -> None:
         least, keep, room = table.number("dropped"), code.load(table.address("keep"), 0, 1), table.number("room")
@@ -266,7 +267,7 @@ class Training:
         for layer in self.body.net.layers[:-1]:
             for unit in self.body.net.units(layer):
                 with loop(code, Word(code, code["count"]), step=self.form.lanes) as q:
-                    first, _ = philox.words((step, q, layer, unit))
+                    first, *_ = philox.words((step, q, layer, unit))
                     wide = code.at.zext(first, ir.VectorType(INDEX, self.form.lanes))
                     limit = _every(code, least, self.form.lanes)
                     kept = code.at.icmp_unsigned(">=", wide, limit)

@@ -16,14 +16,25 @@ def words(purpose, step, samples, units=1, layer=0):
         c0, c1 = (p1 >> 32) ^ c1 ^ k0, p1 & 0xFFFFFFFF
         c2, c3 = (p0 >> 32) ^ c3 ^ k1, p0 & 0xFFFFFFFF
         k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
-    return c0, c1
+    return c0, c1, c2, c3
 '''
 
 _NORMALS = '''
-def {name}(step, samples):
+def normals(step, samples):
     """{normals}"""
-    u, v = words({purpose}, step, samples{units})
+    u, v, *_ = words({purpose}, step, samples)
     return np.sqrt(-2.0 * np.log((u + 1.0) / 2.0**32)) * np.cos(2.0 * np.pi * (v / 2.0**32))
+'''
+
+_WEIGHT_NOISE = '''
+def weight_noise(step, samples):
+    """{weight_noise}"""
+    c0, c1, c2, c3 = words({purpose}, step, samples, units={blocks})
+    found = []
+    for u, v in ((c0, c1), (c2, c3)):
+        length, angle = np.sqrt(-2.0 * np.log((u + 1.0) / 2.0**32)), 2.0 * np.pi * (v / 2.0**32)
+        found += [length * np.cos(angle), length * np.sin(angle)]
+    return np.stack(found, axis=2).reshape(samples, -1)[:, :{weights}]
 '''
 
 _UNIFORMS = '''
@@ -62,10 +73,10 @@ def chance_source(
     """The functions that a script needs for its chance; none if it needs none. weights: how many are perturbed."""
     found = []
     if noise:
-        found.append(_NORMALS.format(name="normals", normals=say("script.normals"), purpose=NOISE, units=""))
+        found.append(_NORMALS.format(normals=say("script.normals"), purpose=NOISE))
     if weights:
-        text, units = say("script.weight_noise"), f", units={weights}"
-        found.append(_NORMALS.format(name="weight_noise", normals=text, purpose=WEIGHTS, units=units))
+        found.append(_WEIGHT_NOISE.format(weight_noise=say("script.weight_noise"), purpose=WEIGHTS, weights=weights,
+                                          blocks=-(-weights // 4)))  # fmt: skip
     if uniform:
         found.append(_UNIFORMS.format(uniforms=say("script.uniforms"), purpose=UNIFORM))
     if dropout:
