@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from glassgrad.check import Check, check_step
 from glassgrad.draws import normals, philox_key, weight_noise
-from glassgrad.engines.compiled import build, streams, train_many, train_one
+from glassgrad.engines.compiled import build, kernel, streams, train_many, train_one
 from glassgrad.engines.compiled.arithmetic import FUNCTIONS
 from glassgrad.engines.compiled.body import Body
 from glassgrad.engines.compiled.denormals import flushing
@@ -349,6 +349,52 @@ def test_steps_made_of_moments_are_those_of_passes_through_the_samples(name: str
 )  # fmt: skip
 def test_moments_are_used_only_where_they_are_exact(changed: dict[str, Any]) -> None:
     assert not plan(shipped("add").change(**changed)).moments
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"objective": "0.3*(o - t)**2"},
+        {"objective": "(o - 17)**2"},
+        {"objective": "(o - 0.5*t)**2"},
+        {"optimizer": "momentum(lr=0.3, momentum=1.5)", "samples": 16},
+        {"optimizer": "adam(lr=1e9)", "network": (2, 6, 1), "samples": 16},
+        {"optimizer": "adam(eps=0)", "network": (2, 6, 1), "samples": 16},
+        {"optimizer": "momentum(lr=0.003, momentum=1.1)"},  # dead units grow until M u overflows
+    ],
+    ids=str,
+)
+def test_moments_and_passes_agree_where_runs_diverge_or_numbers_are_odd(
+    changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment, seeds = shipped("add").change(steps=700, **changed), range(50, 73)
+    assert plan(experiment).moments
+    ours, alone = train_many(experiment, seeds), [train_many(experiment, [seed]) for seed in seeds]
+    assert [run.diverged_at[0] for run in alone] == list(ours.diverged_at)
+    assert np.array_equal([run.mean_error[0] for run in alone], ours.mean_error, equal_nan=True)
+    kernel.kernel.cache_clear()
+    monkeypatch.setattr(kernel, "fits", lambda _: False)
+    passes = train_many(experiment, seeds)
+    kernel.kernel.cache_clear()
+    assert np.abs(ours.diverged_at - passes.diverged_at).max() <= 2  # of rounding
+    well = ours.diverged_at == 0
+    np.testing.assert_allclose(ours.mean_error[well], passes.mean_error[well], rtol=0.1, atol=0.01)
+
+
+def test_a_run_counts_as_finite_whatever_fills_up_its_vectors() -> None:
+    """Places beyond the learned numbers become 0/0 where eps is 0; this run is looked at in company only that way."""
+    experiment = shipped("add").change(optimizer="adam(lr=0.01, eps=0)", network=(2, 6, 1), steps=400)
+    company, alone = train_many(experiment, range(1040)), train_many(experiment, [1012])
+    assert company.diverged_at[1012] == alone.diverged_at[0] == 0
+    assert company.mean_error[1012] == alone.mean_error[0]
+
+
+def test_quotients_of_whole_numbers_are_exact() -> None:
+    """round(t)/t is 1 for every t; t goes from 41 to 50."""
+    experiment = shipped("add-reinforce").change(
+        truth="x1 + 41", reward="where(round(t + 1e-9*a)/t == 1, 1, 0)", steps=3, samples=1000
+    )
+    np.testing.assert_allclose(np.asarray(train_one(experiment).reward), 1, atol=1e-5)
 
 
 def test_moments_notice_a_run_that_diverges_at_its_step() -> None:

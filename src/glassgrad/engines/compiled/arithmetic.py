@@ -183,8 +183,9 @@ def softplus(x: Vector) -> Vector:
 
 
 def sqrt(x: Vector) -> Vector:
-    """The root; of infinity it may be NaN, which is as good a sign of divergence."""
-    return x.intrinsic("sqrt", flags=(*FAST, "ninf"))
+    """The root; of infinity it may be NaN, which is as good a sign of divergence. Where speed counts: of NaN 0."""
+    found = x.intrinsic("sqrt", flags=(*FAST, "ninf"))
+    return found if "ninf" in x.code.flags else found.where(x.compare("==", x), x)
 
 
 def power(a: Vector, b: Vector) -> Vector:

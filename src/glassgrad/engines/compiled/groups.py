@@ -87,8 +87,7 @@ class Groups(Training):
         """renewed(TABLE, k): signs and moments of run k from the beginning."""
         code, table = self.function("renewed", "k")
         part = self.part(code, table, Word(code, code["k"]))
-        code.call("rebuild", table.number("room").ir, *part)
-        code.call("refer", table.number("samples").ir, part[0], table.address("H"))
+        code.call("rebuild", table.number("room").ir, *part, table.address("H"))
         code.close()
 
     def begin(self) -> None:
@@ -125,7 +124,10 @@ class Groups(Training):
         code.close()
 
     def look_at(self) -> None:
-        """look_at(TABLE, k, run, mark, before, after): errors of run k. One that is not finite goes on with zeros."""
+        """look_at(TABLE, k, run, mark, before, after): errors of run k.
+
+        One that diverged goes on with zeros; one whose moments overflowed, with what passes have made of it.
+        """
         code, table = self.function("look_at", "k", "run", "mark", "before", "after")
         run, after = Word(code, code["run"]), Word(code, code["after"])
         q = self.part(code, table, Word(code, code["k"]))[0]
@@ -142,6 +144,7 @@ class Groups(Training):
             fine = code.at.select(wanted, self.is_finite(code, most * most), self.is_finite(code, self.total(code, q)))
             with code.at.if_then(code.at.not_(fine), likely=False):
                 code.at.store(self.went_wrong(code, table, q), diverged)
+                code.call("renewed", code["TABLE"], code["k"])
             with code.at.if_then(code.at.or_(wanted, code.at.not_(fine))):
                 self.note(code, table, run, Word(code, code.at.load(diverged, typ=INDEX)), after, solved)
         gone = Word(code, code.at.load(diverged, typ=INDEX)).compare("!=", 0)
@@ -157,20 +160,30 @@ class Groups(Training):
         return code.at.or_(code.at.or_(unsolved, last), run.compare("<", table.number("traced")))
 
     def total(self, code: Code, q: Any) -> Vector:
-        """Finite if all learned numbers are."""
-        parts = [code.load(q, i) * 0.0 for i in range(0, self.body.slots, self.form.lanes)]
+        """Finite if all learned numbers are, whatever fills up their vectors."""
+        lanes, real = self.form.lanes, set(self.body.places.values())
+        parts = []
+        for first in range(0, self.body.slots, lanes):
+            mask = code.lanes([float(first + k in real) for k in range(lanes)])
+            parts.append((code.load(q, first) * 0.0).where(mask.compare(">", 0), 0))
         return sum(parts[1:], parts[0]).total()
 
     def is_finite(self, code: Code, value: Vector) -> Any:
         return value.intrinsic("fabs").compare("<", float("inf"))
 
     def went_wrong(self, code: Code, table: Table, q: Any) -> Any:
-        """The step at which a run was not finite; its errors there; its numbers become 0."""
-        step = code.call("replay", code["TABLE"], code["k"], code["before"], code["after"])
+        """The step at which a run was not finite, or 0 if passes stay finite; its errors, and its numbers after it.
+
+        A dead unit that grows makes M u infinite times 0; passes leave it out.
+        """
+        step = Word(code, code.call("replay", code["TABLE"], code["k"], code["before"], code["after"]))
         code.call("judge", code["TABLE"], word(code, 0).ir, word(code, 1).ir, table.address("P"))
-        with loop(code, self.held) as i:
-            code.store(q, i.ir, code.number(0, 1))
-        return step
+        slots, well = self.body.slots, step.compare("==", 0)
+        for name, first, count in (("P", 0, slots), ("M", slots, self.held - slots)):
+            with loop(code, count) as i:
+                value = code.load(table.address(name), i.ir, 1)
+                code.store(q, (i + first).ir, value.where(well, 0))
+        return step.ir
 
     def note(self, code: Code, table: Table, run: Word, diverged: Word, after: Word, solved: Cell) -> None:
         """A run's row so far, and its learning curve."""
@@ -185,7 +198,7 @@ class Groups(Training):
         self.result(code, table, run, (solved.get(), diverged, after.choose(well, diverged)))
 
     def replay(self) -> None:
-        """replay(TABLE, k, before, after) -> the step that was not finite: pass by pass, in a thread's own memory."""
+        """replay(TABLE, k, before, after) -> the step that was not finite, or 0: by passes, in memory of their own."""
         code, table = self.function("replay", "k", "before", "after", result=INDEX)
         slots, k = self.body.slots, Word(code, code["k"])
         _, x, t, c, *_ = self.part(code, table, k)
@@ -202,10 +215,11 @@ class Groups(Training):
                 code.store(table.address(name), i.ir, code.load(source, i.ir, 1))
         with loop(code, n) as i:
             code.store(table.address("C"), i.ir, code.load(c, i.ir, 1) / table.number("samples").number())
-        step = Cell(code, Word(code, code["before"]))
+        step, gone = Cell(code, Word(code, code["before"])), Cell(code, 0)
         with repeat(code) as (_, end):
             leave(code, step.get().compare(">=", Word(code, code["after"])), end)
             step.set(step.get() + 1)
             finite = Word(code, code.call("one_step", code["TABLE"], step.get().ir, table.number("seen").ir))
+            gone.set(step.get().choose(finite.compare("==", 0), 0))
             leave(code, finite.compare("==", 0), end)
-        code.close(step.get().ir)
+        code.close(gone.get().ir)

@@ -104,7 +104,7 @@ class _Blocks:
                 while first < len(self.seeds) or waiting:
                     while first < len(self.seeds) and len(waiting) < 2 * self.threads:
                         share = -(-(len(self.seeds) - first) // self.threads)  # so that all threads end together
-                        block = self.seeds[first : first + min(self.size, share)]
+                        block = self.seeds[first : first + self.whole(min(self.size, share))]
                         waiting[pool.submit(self.block, first, block)] = len(block)
                         first += len(block)
                     finished, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -122,6 +122,10 @@ class _Blocks:
             with self.lock:
                 self.tables[first] = result
         return time.perf_counter() - began
+
+    def whole(self, size: int) -> int:
+        """A size that wastes nothing."""
+        return -(-size // self.of.together) * self.of.together
 
     def adapt(self, took: list[tuple[float, int]]) -> None:
         """Blocks of about BLOCK_SECONDS."""

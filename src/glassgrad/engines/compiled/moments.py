@@ -73,10 +73,11 @@ def fits(experiment: Experiment) -> bool:
 
 
 class MomentsBody(Body):
-    """A kernel with `advance`: many steps of two runs at once.
+    """A kernel with `advance`: many steps of a few runs at once.
 
     The numbers of a run are in one array Q: learned numbers (hidden layer and last bias, then last weights), states,
-    where each unit was last looked at, its margin, what has moved, u, v, M, φ of every question; signs come last.
+    where each unit was last looked at, its margin, how far its weights have moved since; weights and gradient when M
+    last changed, how far u has moved since; v, M, φ of every question, signs.
     """
 
     def __init__(self, experiment: Experiment) -> None:
@@ -113,7 +114,10 @@ class MomentsBody(Body):
     # many steps --------------------------------------------------------------------------------------------------
 
     def advance(self) -> None:
-        """advance(steps, row, n, Q, …): so many steps of the runs in Q; row: numbers of a step's constants in HO."""
+        """advance(steps, row, n, real, Q, …): so many steps of the runs in Q.
+
+        row: numbers of a step's constants in HO. n: questions, filled up; real: samples.
+        """
         code = Code(self.module, self.form, "advance", ADVANCE)
         size, lanes = self.size(code), self.form.lanes
         rates = code.counter(0)
@@ -124,6 +128,8 @@ class MomentsBody(Body):
         rows = range(0, self.slots * (1 + len(self.of.optimizer_program.states)), lanes)
         held = [[code.variable(code.load(code["Q"], place(code, base, i))) for i in rows] for base in bases]
         learned = self.slots // lanes
+        for run in range(self.together):
+            code.call("refer", code["real"], self.of_run(code, run)[1], code["H"])
         with code.loop(code["steps"]):
             at = code.at.load(rates, typ=INDEX)
             moved = self.quiet(code, bases, at, held, scale)
@@ -132,7 +138,7 @@ class MomentsBody(Body):
                 for run, base in enumerate(bases):
                     with code.at.if_then(moved[run]):
                         self.put_back(code, base, held[run][:learned])
-                        changed = code.call("repair", *self.of_run(code, run))
+                        changed = code.call("repair", *self.of_run(code, run), code["H"])
                         with code.at.if_then(code.at.icmp_unsigned("!=", changed, whole(0))):
                             code.call("refer", code["real"], self.of_run(code, run)[1], code["H"])
         for base, own in zip(bases, held, strict=True):

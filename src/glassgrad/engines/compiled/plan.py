@@ -53,6 +53,12 @@ class Plan:
         return self.kernel.body.form.dtype
 
     @property
+    def together(self) -> int:
+        """How many runs are trained side by side: blocks of so many, or multiples of it, waste nothing."""
+        body = self.kernel.body
+        return body.together if self.moments and isinstance(body, MomentsBody) else 1
+
+    @property
     def marks(self) -> NDArray[np.int64]:
         """The steps after which errors are measured."""
         return self.arrays["marks"]
@@ -103,7 +109,7 @@ def plan(experiment: Experiment, distinct: bool | None = None) -> Plan:
         "constants": arrays["H"].shape[1],
         "rates": arrays["HO"].shape[1],
         "domain": len(drawn.truth),
-        "whole": _sums_are_exact(drawn),
+        "whole": isinstance(body, MomentsBody) and _sums_are_exact(drawn, _beta(body, drawn)),
     }
     group = body.numbers(numbers["room"]) if isinstance(body, MomentsBody) and drawn.drawn else 0
     return Plan(experiment, made, arrays, numbers, group)
@@ -227,9 +233,16 @@ def _questions(task: Task, experiment: Experiment) -> Questions:
     return Questions(inputs, task.true(inputs), np.zeros(0, np.uint32), experiment.samples, drawn=True)
 
 
-def _sums_are_exact(drawn: Questions) -> bool:
-    """Whether sums of products of features, or of one and the truth, are whole numbers that single precision has."""
-    numbers = np.concatenate([drawn.inputs.ravel(), 4 * drawn.truth])
+def _beta(body: MomentsBody, drawn: Questions) -> NDArray[np.float64]:
+    """What the truth of each question adds to dL/do."""
+    settings = settings_of(body.experiment, body.of)
+    with np.errstate(all="ignore"):
+        return np.broadcast_to(evaluate(body.rest, {**settings, "t": drawn.truth}), drawn.truth.shape)
+
+
+def _sums_are_exact(drawn: Questions, beta: NDArray[np.float64]) -> bool:
+    """Whether sums of products of features, or of one and β, are whole numbers that single precision has."""
+    numbers = np.concatenate([drawn.inputs.ravel(), beta])
     most = max(float(np.abs(drawn.inputs).max(initial=0)), 1.0)
     largest = drawn.samples * most * max(most, float(np.abs(numbers).max(initial=0)))
     return bool(np.all(numbers == np.round(numbers))) and largest < 2**24

@@ -15,7 +15,7 @@ from glassgrad.engines.compiled.moments import WORD, MomentsBody, place, whole
 from glassgrad.engines.compiled.vector import INDEX, Code, Vector
 
 SLACK = 1 - 1e-5  # of a margin: for the rounding of what has moved
-ARRAYS = ("n", "Q", "X", "T", "C", "XT", "XM")
+ARRAYS = ("n", "Q", "X", "T", "C", "XT", "XM", "H")
 
 
 class Signs:
@@ -30,8 +30,9 @@ class Signs:
         changed, lanes, offset = code.counter(0), self.form.lanes, self.body.offset
         for first in range(0, self.body.high, lanes):
             moved, margin = (code.load(code["Q"], offset[name] + first) for name in ("moved", "margin"))
-            far = code.at.bitcast(moved.compare(">", margin, ordered=False), ir.IntType(lanes))
-            with _each_bit(code, code.at.zext(far, WORD)) as lane:
+            far = code.at.zext(code.at.bitcast(moved.compare(">", margin, ordered=False), ir.IntType(lanes)), WORD)
+            units = WORD((1 << min(lanes, self.body.count - first)) - 1)  # beyond them is no unit: NaN says so, too
+            with _each_bit(code, code.at.and_(far, units)) as lane:
                 some = self.look(code, code.at.add(lane, whole(first)))
                 code.at.store(code.at.or_(code.at.load(changed, typ=INDEX), some), changed)
         code.close(code.at.load(changed, typ=INDEX))
@@ -40,7 +41,7 @@ class Signs:
         """rebuild(n, Q, …): signs, M and v from the beginning, where no unit is on."""
         code = Code(self.body.module, self.form, "rebuild", ARRAYS)
         body, lanes, offset = self.body, self.form.lanes, self.body.offset
-        for i in range(0, body.high, lanes):  # beyond the last unit nothing ever moves too far
+        for i in range(0, body.high, lanes):  # beyond the last unit no number moves too far
             code.store(code["Q"], offset["margin"] + i, code.number(float("inf")))
         for i in range(offset["v"], offset["phi"], lanes):
             code.store(code["Q"], i, code.number(0))

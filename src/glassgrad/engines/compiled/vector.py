@@ -246,19 +246,15 @@ class Vector:
         return self._binary("fmul", other)
 
     def __truediv__(self, other: Vector | float) -> Vector:
-        if isinstance(other, Vector) and other.width == ESTIMATED:
+        if "ninf" in self.code.flags and isinstance(other, Vector) and other.width == ESTIMATED:
             return self * other._reciprocal()
         return self._binary("fdiv", other)
 
     def _reciprocal(self) -> Vector:
-        """1/self: the processor's estimate of 14 bits, and a step of Newton's method.
-
-        The step makes NaN of 0 and infinity, whose estimates are exact.
-        """
+        """1/self: the processor's estimate of 14 bits, and a step of Newton's method; NaN of 0 and infinity."""
         mask, nothing = ir.Constant(ir.IntType(16), -1), ir.Constant(self.ir.type, None)
         estimate = self._call("llvm.x86.avx512.rcp14.ps.512", self.ir.type, [self.ir, nothing, mask], ())
-        better = estimate * (2 - self * estimate)
-        return better if "ninf" in self.code.flags else better.where(better.compare("==", better), estimate)
+        return estimate * (2 - self * estimate)
 
     def __rsub__(self, other: float) -> Vector:
         return self.like(other) - self
