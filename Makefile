@@ -39,7 +39,7 @@ format: $(VENV)/.to-test
 pictures: $(VENV)/.to-test
 	$(VENV)/bin/python docs/pictures.py
 
-# Glassgrad's speed beside its peers', about twenty minutes; `make bench BENCH=--quick`: two minutes.
+# Glassgrad's speed beside its peers', ten to twenty minutes; `make bench BENCH=--quick`: two minutes.
 BENCH ?= --markdown docs/speed.md docs/speed.zh.md
 bench: $(VENV)/.to-bench
 	$(RUN) bench runs --json bench.json $(BENCH)

@@ -51,7 +51,8 @@ def length(code: Code, first: Any) -> Vector:
     m = Vector(code, at.bitcast(mantissa, form))
     big = m.compare(">", 1.41421356)
     m, power = (m * 0.5).where(big, m) - 1, (power + 1).where(big, power)
-    return sqrt(log_near(gap.where(near, m), power.like(0).where(near, power)) * -2.0)
+    with code.quick():  # no logarithm of these is infinite
+        return sqrt(log_near(gap.where(near, m), power.like(0).where(near, power)) * -2.0)
 
 
 def cosine(code: Code, second: Any) -> Vector:
