@@ -164,11 +164,7 @@ class MomentsBody(Body):
             u = code.at.fmul(_doubles(code, first[i]), _doubles(code, above[i]))
             code.at.store(u, code.at.gep(u_at, [whole(i)], source_etype=wide))
             code.at.store(ir.Constant(wide, None), sums[i])
-        slope = (
-            code.at.fpext(Emitter(code, self.constants)(self.slope, {}).ir, ir.DoubleType())
-            if self.form.single
-            else (Emitter(code, self.constants)(self.slope, {}).ir)
-        )
+        slope = _doubles(code, Emitter(code, self.constants)(self.slope, {}))
         with code.loop(self.features) as j:
             each = code.at.load(code.at.gep(u_at, [j], source_etype=ir.DoubleType()), typ=ir.DoubleType())
             spread = _every(code, code.at.fmul(each, slope), lanes)
@@ -180,9 +176,7 @@ class MomentsBody(Body):
         for i, v in enumerate(self.vectors(code, 0, self.offset["v"], self.wide)):
             total = code.at.fadd(code.at.load(sums[i], typ=wide), _doubles(code, v))
             found = code.at.fmul(total, _every(code, share, lanes))
-            kind = ir.VectorType(self.form.kind, lanes)
-            code.store(code["Q"], self.offset["gradient"] + i * lanes,
-                       Vector(code, code.at.fptrunc(found, kind) if self.form.single else found))  # fmt: skip
+            code.store(code["Q"], self.offset["gradient"] + i * lanes, _rounded(code, found))
         code.close()
 
     def put_back(self, code: Code, base: Any, held: list[Variable]) -> None:
@@ -329,9 +323,15 @@ def _greater(a: Vector, b: Vector) -> Vector:
 
 
 def _doubles(code: Code, vector: Vector) -> Any:
-    """A vector in double precision."""
-    wide = ir.VectorType(ir.DoubleType(), vector.width)
+    """A number, or vector, in double precision."""
+    wide = ir.VectorType(ir.DoubleType(), vector.width) if vector.width > 1 else ir.DoubleType()
     return code.at.fpext(vector.ir, wide) if code.form.single else vector.ir
+
+
+def _rounded(code: Code, doubles: Any) -> Vector:
+    """A vector in the kernel's precision."""
+    kind = ir.VectorType(code.form.kind, doubles.type.count)
+    return Vector(code, code.at.fptrunc(doubles, kind) if code.form.single else doubles)
 
 
 def _every(code: Code, value: Any, lanes: int) -> Any:
