@@ -20,7 +20,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from glassgrad.engines.compiled.arithmetic import absolute, larger, smaller
+from glassgrad.engines.compiled.arithmetic import absolute, larger
 from glassgrad.engines.compiled.emit import Constants, Emitter
 from glassgrad.engines.compiled.stages import COUNT, GROUP, Stage, is_cheap, stages
 from glassgrad.engines.compiled.vector import INDEX, Code, Form, Variable, Vector, totals
@@ -277,13 +277,14 @@ class Body:
         return _finite(code, total.get().total())
 
     def shrink(self, code: Code) -> Vector:
-        """What clipping multiplies each gradient with: min(1, max_norm/(norm + 1e-6))."""
+        """What clipping multiplies each gradient with: the line that is shown, of a norm taken by whole vectors."""
         squares = code.variable(code.number(0))
         with code.loop(self.slots, step=code.form.lanes) as p:
             g = code.load(code["G"], p)
             squares.add(g * g)
-        most = Emitter(code, self.constants)(Symbol("max_norm"), {})
-        return smaller(most.like(1), most / (squares.get().total().intrinsic("sqrt") + 1e-6))
+        (line,) = (quantity.line for quantity in quantities(self.experiment) if quantity.name == "shrink")
+        norm = squares.get().total().intrinsic("sqrt")
+        return Emitter(code, self.constants)(line.tree, {"norm": norm})
 
     def update(self, code: Code, shrink: Vector | None) -> None:
         """The optimizer's lines for every parameter, vectors of parameters at a time.

@@ -31,6 +31,10 @@ class Groups(Training):
         """groups(TABLE, count): train the first `count` seeds, a few at a time."""
         code, table = self.function("groups", "count")
         count, first = Word(code, code["count"]), Cell(code, 0)
+        if self.distinct:  # the questions of all runs, once
+            for k in range(self.moments.together):
+                _, x, _, _, features, sizes = self.part(code, table, word(code, k))
+                code.call("features", code["TABLE"], x, features, sizes)
         with flushing(code), repeat(code) as (_, end):
             leave(code, first.get().compare(">=", count), end)
             leave(code, table.of("stop", 8)[0].compare("!=", 0), end)

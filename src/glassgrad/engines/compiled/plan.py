@@ -143,21 +143,17 @@ def group_memory(of: Plan) -> dict[str, NDArray[Any]]:
     """What runs that are made of moments write into, and their questions."""
     kind, body, numbers = of.dtype, of.kernel.body, of.numbers
     assert isinstance(body, MomentsBody)
-    room, inputs, lines = numbers["room"], of.arrays["DX"], np.arange(numbers["room"])
-    filled = np.where(lines < numbers["seen"], lines, 0)
-    features = np.zeros((room, body.wide), kind)
-    one = np.vstack([inputs[:, filled % inputs.shape[1]], np.ones(room, kind)]).T  # x1, x2, 1
-    features[:, : body.features - 1] = np.tile(one, body.count)
-    features[:, body.features - 1] = 1
+    room, inputs = numbers["room"], of.arrays["DX"]
+    filled = np.where(np.arange(room) < numbers["seen"], np.arange(room), 0) % inputs.shape[1]
     together = np.ones((body.together, 1, 1), kind)
     found = {
         "Q": np.zeros((body.together, of.group), kind),
         "before": np.zeros((body.together, body.slots * (1 + len(of.arrays["states"]))), kind),
-        "GX": np.ascontiguousarray(together * inputs[:, filled % inputs.shape[1]]),
-        "GT": np.ascontiguousarray(together[:, 0] * of.arrays["DT"][filled % inputs.shape[1]]),
+        "GX": np.ascontiguousarray(together * inputs[:, filled]),
+        "GT": np.ascontiguousarray(together[:, 0] * of.arrays["DT"][filled]),
         "GC": np.zeros((body.together, room), kind),
-        "XT": np.ascontiguousarray(together * features),
-        "XM": np.ascontiguousarray(together[:, 0] / np.abs(one).sum(axis=1)),
+        "XT": np.zeros((body.together, room, body.wide), kind),
+        "XM": np.zeros((body.together, room), kind),
     }
     return {name: aligned(array) for name, array in found.items()}
 

@@ -58,8 +58,7 @@ def renew(module: ir.Module, form: Form) -> None:
         return code.words(code["TWISTER"], (Word(code, first) + sum(more)).ir, LANES)
 
     def write(first: Any, value: Any, *more: int) -> None:
-        place = (Word(code, first) + sum(more)).ir
-        at.store(value, at.gep(code["TWISTER"], [place], source_etype=ir.IntType(32)), align=4)
+        code.store_word(code["TWISTER"], (Word(code, first) + sum(more)).ir, value)
 
     def twist(i: Any, there: int) -> None:
         a, b = words(i), words(i, 1)
