@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import growth, piece, report, runs
+from bench.machine import nothing_compiled
 from bench.words import ENGLISH, words_for
 
 
@@ -22,13 +23,16 @@ def main() -> None:
     if arguments.what == "tables":
         found = json.loads(arguments.file.read_text(encoding="utf-8"))
     elif arguments.what == "growth":
-        points = growth.measure(2 if arguments.quick else arguments.budget, tell, arguments.quick)
+        with nothing_compiled():
+            points = growth.measure(2 if arguments.quick else arguments.budget, tell, arguments.quick)
         if arguments.json:
             write(arguments.json, points)
         print("\n".join(report.columns(report.growth({"growth": points}, ENGLISH))))
         return
     else:
-        found = runs.measure(arguments.quick, tell, tuple(arguments.only.split(",")) if arguments.only else runs.SPEEDS)
+        only = tuple(arguments.only.split(",")) if arguments.only else runs.SPEEDS
+        with nothing_compiled():
+            found = runs.measure(arguments.quick, tell, only)
         found["details"]["seconds"] = time.perf_counter() - began
         if arguments.json:
             write(arguments.json, found)

@@ -2,6 +2,9 @@
 
 import os
 import platform
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module, metadata, util
 
 PACKAGES = ("numpy", "torch", "llvmlite", "jax", "stable-baselines3")
@@ -21,6 +24,20 @@ def instructions() -> str:
         return "unknown"
     wide = (("AVX512F", "AVX-512"), ("AVX2", "AVX2"), ("AVX", "AVX"), ("ASIMD", "NEON"), ("VSX", "VSX"))
     return next((name for feature, name in wide if features.get(feature)), "no vectors")
+
+
+@contextmanager
+def nothing_compiled() -> Iterator[None]:
+    """A place for caches that is empty: no time depends on what was compiled on another day."""
+    before = os.environ.get("XDG_CACHE_HOME")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["XDG_CACHE_HOME"]
+            if before is not None:
+                os.environ["XDG_CACHE_HOME"] = before
 
 
 def versions() -> dict[str, str | None]:

@@ -11,7 +11,7 @@ PIECES: dict[str, tuple[str, tuple[type, ...]]] = {
     "peak": ("measure", (float,)),
     "a2c": ("measure", (int, int)),
     "reinforce": ("measure", (int,)),
-    "shipped": ("measure", ()),
+    "shipped": ("one", (str,)),
     "growth": ("point", (str, int)),
 }
 

@@ -87,12 +87,14 @@ def took(point: dict[str, Any], words: Words) -> str:
 
 
 def shipped(found: dict[str, Any], words: Words) -> list[Row]:
-    """Seconds of 1,000 runs of the experiments that ship."""
-    return [
-        words.shipped,
-        *((name, number(each) if isinstance(each, float) else str(each))
-          for name, each in found["details"]["shipped"].items()),
-    ]  # fmt: skip
+    """Seconds of the experiments that ship."""
+    rows = [words.shipped]
+    for name, each in found["details"]["shipped"].items():
+        seconds = (
+            [each] if isinstance(each, str) else [number(each[key]) for key in ("first_use", "new_process", "runs")]
+        )
+        rows.append((name, *seconds, *[""] * (3 - len(seconds))))
+    return rows
 
 
 def machine(found: dict[str, Any], words: Words) -> str:

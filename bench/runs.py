@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from bench import compiled, flops, growth
+from bench import compiled, flops, growth, shipped
 from bench.contest import contest
 from bench.machine import description, installed
 from bench.piece import Failed, piece
@@ -53,7 +53,7 @@ def measure(quick: bool, tell: Callable[[str], None], only: tuple[str, ...] = SP
             "networks": wider,
             "sb3_a2c": sb3,
             "reinforce": learned,
-            "shipped": _or_reason("shipped", tell, piece, "shipped") if there and not quick else {},
+            "shipped": shipped.measure(tell) if there and not quick else {},
         },
     }
 

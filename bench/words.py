@@ -27,7 +27,7 @@ ENGLISH = Words(
     networks=("network", "best JAX, runs/s", "compiled, runs/s", "ratio"),
     learning=("learning from reward", "steps/s", "steps of a run", "mean error at the end"),
     growth=("grows", "value", "runs", "seconds", "peak memory, MiB"),
-    shipped=("experiment", "1,000 runs, seconds"),
+    shipped=("experiment", "first run ever, seconds", "first of a new process", "1,000 runs"),
     names={
         "eager": "the plain PyTorch script",
         "torch_batched": "PyTorch, runs as stacked matrices",
@@ -56,7 +56,7 @@ CHINESE = Words(
     networks=("网络", "最快的 JAX，每秒运行次数", "编译引擎，每秒运行次数", "倍数"),
     learning=("从奖励学习", "步/秒", "一次运行的步数", "最后的平均误差"),
     growth=("增大的是", "值", "运行次数", "秒", "内存峰值，MiB"),
-    shipped=("实验", "1,000 次运行，秒"),
+    shipped=("实验", "第一次使用，秒", "新进程的第一次", "1,000 次运行"),
     names={
         "eager": "普通的 PyTorch 脚本",
         "torch_batched": "PyTorch，多次运行叠成矩阵",

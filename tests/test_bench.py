@@ -245,7 +245,7 @@ def found() -> dict[str, Any]:
             "networks": {"2-16-1": {"jax": {"rate": None}, "compiled": {"rate": 100.0}}},
             "sb3_a2c": {"rate": 1500.0, "steps": 10_000, "error": 0.3},
             "reinforce": {"rate": 1.2e7, "steps": 300_000, "error": 0.06},
-            "shipped": {"add": 0.12, "knob": "not yet"},
+            "shipped": {"add": {"first_use": 1.2, "new_process": 0.31, "runs": 0.12}, "knob": "not yet"},
         },
     }  # fmt: skip
 
@@ -257,6 +257,7 @@ def test_the_table_for_the_terminal() -> None:
     assert "0.0021 (0.0005 … 0.3)" in text
     assert "2 cores; x86_64; AVX-512; Linux; python 3.11; measured peak 200" in text
     assert "skipped: about 900 s" in text
+    assert ["add", "1.20", "0.31", "0.12"] in [line.split() for line in text.splitlines()]
     assert "None" not in text
 
 

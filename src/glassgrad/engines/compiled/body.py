@@ -294,7 +294,7 @@ class Body:
         program = self.of.optimizer_program
         emit = Emitter(code, self.rates, "HO")
         rows = {state: i * self.slots for i, state in enumerate(program.states)}
-        whole = {state for state in program.states if program.level(state) == "step"}
+        whole = [state for state in program.states if program.level(state) == "step"]
         known = {COUNT: code.number(len(self.parameters), 1)}
         known |= {state: code.load(code["M"], rows[state], 1) for state in whole}
         wanted = {program.latest["w"]: ("P", 0)} | {program.latest[s]: ("M", rows[s]) for s in rows if s not in whole}

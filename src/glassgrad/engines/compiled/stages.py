@@ -65,7 +65,7 @@ def stages(lines: Sequence[Line], wanted: Iterable[str], cuts: Iterable[str] = (
     sorter = _Sorter(frozenset(cuts))
     for line in lines:
         sorter.add(line)
-    return sorter.sorted(set(wanted))
+    return sorter.sorted(tuple(dict.fromkeys(wanted)))
 
 
 class _Sorter:
@@ -107,7 +107,7 @@ class _Sorter:
 
         return replace(tree, change)
 
-    def sorted(self, wanted: set[str]) -> list[Stage]:
+    def sorted(self, wanted: tuple[str, ...]) -> list[Stage]:
         found = [Stage() for _ in range(1 + max(self.stage.values(), default=0))]
         for name, (stage, kind, tree) in self.aggregates.items():
             found[stage].aggregates[name] = (kind, tree)
