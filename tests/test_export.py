@@ -41,7 +41,9 @@ THREE = Experiment("three", network=(2, 5, 3), samples=20, steps=20, policy="a =
 NINETEEN = shipped("add-categorical").change(
     network=(2, 4, 19), steps=9, samples=20, objective="-stop(reward)*logp", schedule="constant"
 )
-EVOLUTION = shipped("add-evolution").change(steps=12, samples=20, schedule="constant")
+EVOLUTION = shipped("add-evolution").change(
+    steps=12, samples=20, group=1, objective="reinforce_leave_one_out", schedule="constant"
+)
 
 _CLIPPED = (
     "ratio = exp(logp - old(logp)); adv = stop(reward - group_mean(reward)); "

@@ -60,7 +60,7 @@ def test_evolution_strategies_have_their_verdict() -> None:
     assert found.several.mean.shape == (4, 21)
     text = told(found)
     assert "It climbs the expected reward of perturbed weights." in text
-    assert "dL/dw = mean(-stop(reward - others_reward)*(tried - w)/sigma**2)" in text
+    assert "dL/dw = mean(-stop(reward - group_others_reward)*(tried - w)/sigma**2)" in text
     assert "`glassgrad compare add-evolution --why`" in text
 
 
@@ -137,13 +137,13 @@ def test_where_all_earn_the_same_that_is_said() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"objective": "reinforce_baseline"},
+        {"objective": "reinforce_baseline"}, {"objective": "reinforce_leave_one_out", "group": 1},
         {"policy": "s = 0.02 + 0.1*abs(w); tried = stop(w + s*noise_w); a = o; "
                    "logp = sum(-(tried - w)**2/(2*s**2) - log(s))"},
         {"policy": "tried = stop(w + 0.02*sign(noise_w)); a = o; logp = sum(stop(tried - w)/0.02**2*w)"},
         {"reward": "-abs(round(a) - t)", "policy": "evolution(sigma=0.1)"},
         {"network": (2, 3, 2, 1), "activation": "tanh", "output_activation": "softplus"},
-        {"samples": 1, "objective": "reinforce_baseline"},
+        {"samples": 1, "group": 1, "objective": "reinforce_baseline"},
     ],
 )  # fmt: skip
 def test_what_is_right_is_found_right(settings: dict[str, Any]) -> None:
@@ -203,7 +203,7 @@ def test_what_steadies_the_mean_leaves_it(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(judge_weights, "steadied", lambda rows, *controls: rows)
     plain = seen_at([7.0, 9.0], "distance", monkeypatch)
     assert np.all(np.abs(plain.mean - steady.mean) < 4.5 * plain.error)
-    assert np.all(plain.error > 2 * steady.error)
+    assert np.all(plain.error > 1.5 * steady.error)
 
 
 def test_update_and_gradient_have_noise_of_their_own() -> None:

@@ -16,8 +16,8 @@ NUMBERS = [name for name in METHODS if name != "add-categorical"]
 BY_CONSTRUCTION = {"add-grpo": ("L",)}
 """What cannot be seen: advantages of a group add up to 0, and so does the loss while no ratio is far off 1."""
 
-LEAST = dict.fromkeys(NUMBERS, 187) | {"add-evolution": 146}
-"""Of 200 runs so many are solved: fewer come once in 10,000 times if 98 % (of evolution strategies 84 %) of all are."""
+LEAST = dict.fromkeys(NUMBERS, 187) | {"add-evolution": 149}
+"""Of 200 runs so many are solved: fewer come once in 10,000 times if 98 % (of evolution strategies 85 %) of all are."""
 
 
 @pytest.mark.parametrize("name", METHODS)
