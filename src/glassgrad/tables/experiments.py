@@ -61,7 +61,7 @@ EXPERIMENTS = {
                 Text("addition and subtraction in one network, through the derivative of the reward",
                      "对奖励的公式求导，一个网络同时学加法和减法")),
         Shipped(Experiment("both-reinforce", task="both", network=(3, 8, 1),
-                           **_REINFORCE | {"optimizer": "adam(lr=0.025)"}),
+                           **_REINFORCE | {"optimizer": "adam(lr=0.035)", "steps": 2500}),
                 Text("addition and subtraction in one network, from observed rewards (REINFORCE)",
                      "只看得到奖励的数值，一个网络同时学加法和减法（REINFORCE）")),
         Shipped(Experiment("choose", task="choose", network=(3, 8, 1), output_activation="sigmoid",
