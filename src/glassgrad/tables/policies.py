@@ -26,7 +26,7 @@ POLICIES = table(
         "Williams 1992", torch=Callable("distributions.Bernoulli")),
     Row("categorical",
         "m = stop(max(o)); e = exp(o - m); p = e/sum(e); a = stop(sum([below(p) <= uniform]) - 1 + first); "
-        "logp = sum([index == a - first]*o) - m - log(sum(e)); entropy = -sum(p*log(p))",
+        "logs = o - m - log(sum(e)); logp = sum([index == a - first]*logs); entropy = -sum(p*logs)",
         Text("chooses one of the numbers first, first + 1, …, one for each output, with the probabilities softmax(o)",
              "在 first、first + 1…… 这些数中选一个，每个输出对应一个数，概率是 softmax(o)"),
         "Williams 1992", {"first": 0.0}, Callable("distributions.Categorical"), bounds={"first": (-1e6, 1e6)}),
