@@ -160,6 +160,17 @@ def test_a_full_disk_leaves_nothing_behind(
     assert [train(), train()] == [1, 0]
 
 
+def test_a_disk_that_may_only_be_read_is_read(
+    folder: Path, train: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    assert train() == 1
+    monkeypatch.setattr(os, "utime", refused)
+    assert train() == 0
+
+
 @given(st.binary(max_size=60), st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_single_changed_byte_is_believed(folder: Path, code: bytes, data: st.DataObject) -> None:

@@ -23,7 +23,8 @@ def kept(key: str) -> bytes | None:
         file = _folder() / key
         found = file.read_bytes()
         if found[:_DIGEST] == _digest(key, found[_DIGEST:]):
-            os.utime(file)  # used last: thrown away last
+            with suppress(OSError):  # on a disk that may only be read
+                os.utime(file)  # used last: thrown away last
             return found[_DIGEST:]
     return None
 
