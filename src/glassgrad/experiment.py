@@ -114,6 +114,15 @@ class Experiment:
         """How many hidden units there are in all."""
         return sum(self.network[1:-1]) * (self.network[-1] if self.apart else 1)
 
+    def minibatch(self, rows: int) -> int | None:
+        """How many of so many questions a step sees, in an order by chance; None: all, in theirs.
+
+        Example:
+            >>> Experiment("mine", samples=40, batch=40).minibatch(40) is None
+            True
+        """
+        return self.batch if self.batch is not None and self.batch < rows else None
+
     def change(self, **settings: Any) -> "Experiment":
         """The same experiment with some settings changed.
 

@@ -110,9 +110,8 @@ class Record:
     def places(self, step: int) -> NDArray[np.int64]:
         """Which of the fixed samples a step saw."""
         count = len(self.inputs)
-        if self.experiment.batch is None or self.experiment.batch >= count:
-            return np.arange(count)
-        return minibatch(self.experiment.seed, step, count, self.experiment.batch)
+        batch = self.experiment.minibatch(count)
+        return np.arange(count) if batch is None else minibatch(self.experiment.seed, step, count, batch)
 
     def moment(self, step: int) -> Moment:
         """All numbers of one step.

@@ -21,7 +21,7 @@ Progress = Callable[[int, int], None]
 class Runs:
     """One row a run, in the order of the seeds.
 
-    mean_error, max_error (runs): |answer - truth| over the whole domain after the last update.
+    mean_error, max_error (runs): |answer - truth| over the whole domain after the last update, NaN if it diverged.
     solved (runs): every question within the task's tolerance after the last update.
     solved_at (runs): the first checkpoint at which it was solved, 0 if it never was.
     diverged_at (runs): the step whose loss was not finite, 0 if there is none. dead (runs): units that stay 0.

@@ -38,7 +38,7 @@ def draw(experiment: Experiment, of: Method) -> Data:
     else:
         inputs = _asked(experiment, of, stream)
         truth = of.task.true(inputs)
-    seen = min(experiment.batch or inputs.shape[-2], inputs.shape[-2])
+    seen = experiment.minibatch(inputs.shape[-2]) or inputs.shape[-2]
     read = {name for line in of.program.lines for name in symbols(line.tree)}
     return Data(
         inputs,

@@ -53,13 +53,13 @@ def sign(x: Vector) -> Vector:
 
 def larger(a: Vector, b: Vector) -> Vector:
     """The larger of two; the first at a tie, NaN if one is."""
-    a, b = a.like(b), b.like(a)
+    a, b = a.pair(b)
     return a.where(b.compare("<=", a), b.where(a.compare("==", a), a))
 
 
 def smaller(a: Vector, b: Vector) -> Vector:
     """The smaller of two; the first at a tie, NaN if one is."""
-    a, b = a.like(b), b.like(a)
+    a, b = a.pair(b)
     return a.where(b.compare(">=", a), b.where(a.compare("==", a), a))
 
 
@@ -190,7 +190,7 @@ def sqrt(x: Vector) -> Vector:
 
 def power(a: Vector, b: Vector) -> Vector:
     """a**b, as the C library has it."""
-    a, b = a.like(b), b.like(a)
+    a, b = a.pair(b)
     return a.intrinsic("pow", b)
 
 

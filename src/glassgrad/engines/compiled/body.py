@@ -72,16 +72,28 @@ class Body:
         self.by_chance = bool(self.reads & {"noise", "uniform"} or self.of.tried or experiment.dropout)
         self.module = ir.Module()
         self.shelves: list[str] = []
+        self.drawers: list[str] = []
 
     def shelf(self, name: str) -> int:
-        """The row of ROOM in which a value waits for a later loop."""
+        """The row of ROOM in which a value of the samples waits for a later loop."""
         if name not in self.shelves:
             self.shelves.append(name)
         return self.shelves.index(name)
 
+    def drawer(self, name: str) -> int:
+        """Where a value of the learned numbers waits: from the beginning of ROOM, the samples are done by then."""
+        if name not in self.drawers:
+            self.drawers.append(name)
+        return self.drawers.index(name) * self.slots
+
+    @property
+    def rows(self) -> int:
+        """How many rows of ROOM the samples need."""
+        return len(self.shelves)
+
     def room(self, samples: int) -> int:
         """How many numbers ROOM holds, for so many samples."""
-        return len(self.shelves) * max(self.slots, self.form.whole(samples))
+        return max(self.rows * self.form.whole(samples), len(self.drawers) * self.slots)
 
     # what formulas may read --------------------------------------------------------------------------------------
 
@@ -309,13 +321,13 @@ class Body:
                 values = known | {"w": code.load(code["P"], p), "g": g if shrink is None else g * shrink}
                 values |= {s: code.load(code["M"], _plus(code, p, rows[s])) for s in rows if s not in whole}
                 values |= {
-                    name: code.load(code["ROOM"], _plus(code, p, self.shelf(name) * self.slots))
+                    name: code.load(code["ROOM"], _plus(code, p, self.drawer(name)))
                     for name in sorted(stage.recalled)
                 }
                 for line in stage.each:
                     values[line.name] = emit(line.tree, values)
                 for name in sorted(stage.kept):
-                    code.store(code["ROOM"], _plus(code, p, self.shelf(name) * self.slots), values[name].spread())
+                    code.store(code["ROOM"], _plus(code, p, self.drawer(name)), values[name].spread())
                 sums.add(emit, values, self.share(code, p))
                 for name in stage.wanted:
                     array, row = wanted[name]

@@ -27,7 +27,7 @@ def keys(of: Plan, seeds: NDArray[np.uint32]) -> NDArray[np.uint32]:
     body, found = of.kernel.body, np.zeros((len(seeds), KEYS), np.uint32)
     drawn = {
         "noise": "noise" in body.reads, "uniform": "uniform" in body.reads, "dropout": of.experiment.dropout > 0,
-        "minibatch": bool(of.experiment.batch), "weights": bool(body.of.tried),
+        "minibatch": bool(body.experiment.batch), "weights": bool(body.of.tried),
     }  # fmt: skip
     for i, purpose in enumerate(PURPOSES):
         if drawn[purpose]:
@@ -77,10 +77,11 @@ def train_many(
     tables, curves = _Blocks(of, wanted, progress, threads or os.cpu_count() or 1).run()
     rows = np.concatenate(tables) if tables else np.zeros((0, COLUMNS))
     done, marks = len(rows), of.marks.astype(np.int32)
-    most = rows[:, 1]
+    rows[rows[:, 3] > 0, :2] = np.nan  # diverged: there is nothing after the last update
+    mean, most = rows[:, 0].astype(np.float32), rows[:, 1].astype(np.float32)
     return Runs(
-        experiment, wanted[:done], rows[:, 0].astype(np.float32), most.astype(np.float32),
-        most < method(experiment).task.tolerance, rows[:, 2].astype(np.int32), rows[:, 3].astype(np.int32),
+        experiment, wanted[:done], mean, most,
+        rows[:, 1] < method(experiment).task.tolerance, rows[:, 2].astype(np.int32), rows[:, 3].astype(np.int32),
         rows[:, 4].astype(np.int16), marks, np.concatenate([*curves, np.zeros((0, len(marks)))])[:CURVES]
         .astype(np.float32), time.perf_counter() - began,
     )  # fmt: skip

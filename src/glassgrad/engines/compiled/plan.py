@@ -81,17 +81,18 @@ def plan(experiment: Experiment, distinct: bool | None = None) -> Plan:
     drawn = _questions(of.task, experiment)
     chance = any(name in symbols(line.tree) for line in of.program.lines for name in ("noise", "uniform"))
     random = chance or bool(of.tried)
-    once = experiment.group == 1 and not (experiment.fresh or experiment.batch or experiment.dropout)
+    batch = experiment.minibatch(drawn.samples)
+    once = experiment.group == 1 and not (experiment.fresh or batch or experiment.dropout)
     same = drawn.drawn and once and not random
     if distinct and not same:
         raise unsupported("distinct")
     by_count = same and distinct is not False and len(drawn.truth) <= drawn.samples
     try:
-        made = kernel(experiment.change(name="", seed=0, steps=1), by_count)  # no code depends on these
+        made = kernel(experiment.change(name="", seed=0, steps=1, batch=batch), by_count)  # no code depends on these
     except Unsupported as reason:
         raise unsupported(reason.what, reason.most) from None
     body = made.body
-    seen = len(drawn.truth) if by_count else min(experiment.batch or drawn.samples, drawn.samples)
+    seen = len(drawn.truth) if by_count else batch or drawn.samples
     arrays = _formulas(experiment, of, body) | _numbers(experiment, of, body) | _data(of, body, drawn)
     numbers = {
         "samples": drawn.samples,

@@ -223,17 +223,18 @@ class Vector:
         return self.ir.type.count if isinstance(self.ir.type, ir.VectorType) else 1
 
     def like(self, other: Vector | float) -> Vector:
-        """Another number in the same width."""
+        """Another number, at least as wide as this one."""
         if not isinstance(other, Vector):
             return self.code.number(other, self.width)
         return other if other.width >= self.width else other.spread(self.width)
 
-    def _pair(self, other: Vector | float) -> tuple[Vector, Vector]:
+    def pair(self, other: Vector | float) -> tuple[Vector, Vector]:
+        """Both, in the width of the wider."""
         right = self.like(other)
         return right.like(self), right
 
     def _binary(self, name: str, other: Vector | float) -> Vector:
-        left, right = self._pair(other)
+        left, right = self.pair(other)
         return Vector(self.code, getattr(self.code.at, name)(left.ir, right.ir, flags=self.code.flags))
 
     def __add__(self, other: Vector | float) -> Vector:
@@ -269,13 +270,13 @@ class Vector:
 
     def compare(self, sign: str, other: Vector | float, ordered: bool = True) -> Any:
         """A condition for every lane; with NaN it fails, or holds if not `ordered`."""
-        left, right = self._pair(other)
+        left, right = self.pair(other)
         fcmp = self.code.at.fcmp_ordered if ordered else self.code.at.fcmp_unordered
         return fcmp(sign, left.ir, right.ir)
 
     def where(self, condition: Any, otherwise: Vector | float) -> Vector:
         """self where the condition holds."""
-        left, right = self._pair(otherwise)
+        left, right = self.pair(otherwise)
         width = condition.type.count if isinstance(condition.type, ir.VectorType) else 1
         if width > left.width:
             left, right = left.spread(width), right.spread(width)

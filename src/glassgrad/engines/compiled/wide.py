@@ -39,8 +39,9 @@ class WideBody(Body):
         self.d_row = {layer: 2 * self.units + above[layer] for layer in self.net.layers}
         self.last = [self.net.sum_name(self.net.last, k) for k in self.net.units(self.net.last)]
 
-    def room(self, samples: int) -> int:
-        return (3 * self.units + len(self.shelves)) * self.form.whole(samples)
+    @property
+    def rows(self) -> int:
+        return 3 * self.units + super().rows
 
     def shelf(self, name: str) -> int:
         return 3 * self.units + super().shelf(name)

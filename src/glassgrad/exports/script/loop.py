@@ -34,7 +34,7 @@ class Loop:
     @property
     def fresh_batch(self) -> bool:
         """Whether each step chooses some of the questions."""
-        return self.experiment.batch is not None and self.experiment.batch < self.rows
+        return self.experiment.minibatch(self.rows) is not None
 
     def write(self, every: int) -> Page:
         """The whole loop."""
