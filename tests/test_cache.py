@@ -71,6 +71,12 @@ def of_another(file: Path) -> None:
     file.write_bytes((file.parent / "another").read_bytes())
 
 
+def a_pipe(file: Path) -> None:
+    """Which nobody writes into: to read it would take for ever."""
+    file.unlink()
+    os.mkfifo(file)
+
+
 def replaced(file: Path, make: Callable[[Path], object]) -> None:
     file.unlink()
     make(file)
@@ -94,9 +100,14 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "text": lambda file: file.write_text("not machine code"),
     "a link to nothing": lambda file: replaced(file, lambda here: here.symlink_to("nowhere")),
     "a link to itself": lambda file: replaced(file, lambda here: here.symlink_to(here)),
+    "a huge file": lambda file: os.truncate(file, 2**41),
     "its folder": lambda file: shutil.rmtree(file.parent),
     "the whole cache": lambda file: shutil.rmtree(file.parents[1]),
 }
+
+
+if hasattr(os, "mkfifo"):
+    DAMAGES["a pipe"] = a_pipe
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -149,12 +160,11 @@ def test_a_folder_of_somebody_else_is_not_believed(train: Callable[[], int], mon
 def test_a_full_disk_leaves_nothing_behind(
     folder: Path, train: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(file: Path, content: bytes) -> int:
-        file.touch()
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "write_bytes", full)
+        patched.setattr(os, "replace", full)
         assert [train(), train()] == [1, 1]
         assert list(folder.iterdir()) == []
     assert [train(), train()] == [1, 0]
@@ -169,6 +179,14 @@ def test_a_disk_that_may_only_be_read_is_read(
     assert train() == 1
     monkeypatch.setattr(os, "utime", refused)
     assert train() == 0
+
+
+def test_a_user_without_a_home_compiles(train: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(*_: object, **__: object) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr(cache, "user_cache_path", homeless)
+    assert [train(), train()] == [1, 1]
 
 
 @given(st.binary(max_size=60), st.data())
@@ -190,9 +208,10 @@ def test_other_processors_and_other_passes_have_their_own_code(
     name, features = build._processor()
     monkeypatch.setattr(build, "_processor", lambda: (name, f"{features},{features}"))  # the same in other words
     assert train() == 1
-    monkeypatch.setattr(build, "PASSES", {**build.PASSES, "loop_vectorization": False})
-    assert train() == 1
-    assert len(list(folder.iterdir())) == 3
+    for name, other in (("PASSES", {**build.PASSES, "loop_vectorization": False}), ("OPTIMIZE", 2), ("SPEED", 1)):
+        monkeypatch.setattr(build, name, other)
+        assert train() == 1
+    assert len(list(folder.iterdir())) == 5
 
 
 def test_what_was_not_used_for_longest_makes_room(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

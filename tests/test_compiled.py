@@ -414,6 +414,26 @@ def test_a_run_that_diverges_is_a_result_and_the_others_go_on() -> None:
     assert np.isfinite(found.mean_error[~falling]).all()
 
 
+def test_a_run_that_was_right_when_it_diverged_is_not_solved() -> None:
+    """Its table is that of the slow engine: no errors, not solved, but solved at the checkpoint before."""
+    late = "state b = 0; b = b + 1; objective = (o - t)**2 + 0*log(450.5 - b)"
+    experiment = shipped("add-linear").change(samples=40, steps=500, objective=late)
+    found, slowly = train_many(experiment, range(3)), train_slowly(experiment, range(3))
+    assert (found.diverged_at == 451).all()
+    assert (found.solved_at > 0).all()
+    assert not found.solved.any()
+    for name in ("solved", "solved_at", "diverged_at", "mean_error", "max_error"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(slowly, name))
+
+
+def test_a_batch_of_all_samples_is_none() -> None:
+    """Nothing is chosen by chance then: masks and noise belong to the samples in their order."""
+    experiment = SMALL.change(dropout=0.2, precision="double")
+    check_equal(experiment.change(batch=40))
+    whole, batch = (train_many(experiment.change(batch=batch), range(3)) for batch in (None, 40))
+    np.testing.assert_array_equal(whole.mean_error, batch.mean_error)
+
+
 def test_a_uniform_number_is_below_one_in_single_precision() -> None:
     """These runs drew one that is rounded to 1, and took a choice of probability 0."""
     assert not train_many(shipped("choose"), [126, 753, 1963]).diverged_at.any()

@@ -84,11 +84,13 @@ def train_slowly(experiment: Experiment, seeds: Sequence[int], progress: Progres
         if len(curves) < CURVES:
             curves.append([gap.mean() for gap in gaps])
     mean, most, solved, at_, diverged_, dead = zip(*rows, strict=True)
+    with np.errstate(over="ignore"):  # an error beyond single precision is infinite
+        mean_error, max_error = np.asarray(mean).astype(np.float32), np.asarray(most).astype(np.float32)
     return Runs(
         experiment,
         np.asarray(seeds, np.uint32),
-        np.asarray(mean, np.float32),
-        np.asarray(most, np.float32),
+        mean_error,
+        max_error,
         np.asarray(solved, np.bool_),
         np.asarray(at_, np.int32),
         np.asarray(diverged_, np.int32),

@@ -321,8 +321,7 @@ class Body:
                 values = known | {"w": code.load(code["P"], p), "g": g if shrink is None else g * shrink}
                 values |= {s: code.load(code["M"], _plus(code, p, rows[s])) for s in rows if s not in whole}
                 values |= {
-                    name: code.load(code["ROOM"], _plus(code, p, self.drawer(name)))
-                    for name in sorted(stage.recalled)
+                    name: code.load(code["ROOM"], _plus(code, p, self.drawer(name))) for name in sorted(stage.recalled)
                 }
                 for line in stage.each:
                     values[line.name] = emit(line.tree, values)

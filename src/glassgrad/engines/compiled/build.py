@@ -11,6 +11,7 @@ import llvmlite.binding as llvm
 from glassgrad.engines.compiled import cache
 
 OPTIMIZE = 3  # how hard instructions are chosen
+SPEED = 2  # rather than size
 PASSES = {"loop_vectorization": True, "slp_vectorization": False}  # what is worth it is written in vectors already
 
 _lock = threading.Lock()
@@ -31,7 +32,8 @@ class Built:
 def build(source: str, names: tuple[str, ...]) -> Built:
     """Compile a module's text, once a machine."""
     processor = _processor()
-    facts = (llvmlite.__version__, llvm.llvm_version_info, *processor, OPTIMIZE, PASSES, source)
+    versions = (llvmlite.__version__, llvm.llvm_version_info, llvm.get_default_triple())
+    facts = (*versions, *processor, OPTIMIZE, SPEED, PASSES, source)
     key = hashlib.sha256(repr(facts).encode()).hexdigest()
     with _lock:
         if key not in _built:
@@ -48,7 +50,7 @@ def compiled(source: str, machine: llvm.TargetMachine) -> bytes:
     """A module's machine code, as an object file."""
     module = llvm.parse_assembly(source)
     module.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options = llvm.create_pipeline_tuning_options(SPEED)
     for name, wanted in PASSES.items():
         setattr(options, name, wanted)
     passes = llvm.create_pass_builder(machine, options)

@@ -7,13 +7,14 @@ nothing is said: code can always be made anew.
 
 import hashlib
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
-MOST = 2**26  # bytes of all files; some 20 to 200 thousand each
+MOST = 2**26  # bytes of all files; some 10 to 200 thousand each
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -21,7 +22,7 @@ def kept(key: str) -> bytes | None:
     """The code that was kept under a key; None if there is none, or if the file was damaged."""
     with suppress(OSError):
         file = _folder() / key
-        found = file.read_bytes()
+        found = _content(file)
         if found[:_DIGEST] == _digest(key, found[_DIGEST:]):
             with suppress(OSError):  # on a disk that may only be read
                 os.utime(file)  # used last: thrown away last
@@ -33,10 +34,7 @@ def keep(key: str, code: bytes) -> None:
     """Keep some code, in place of what a file held; the files that were not used for longest make room for it."""
     with suppress(OSError):
         folder = _folder()
-        with tempfile.TemporaryDirectory(dir=folder) as room:
-            file = Path(room) / key
-            file.write_bytes(_digest(key, code) + code)
-            file.replace(folder / key)  # at once: no other process sees half a file
+        _write(folder / key, _digest(key, code) + code)
         _make_room(folder)
 
 
@@ -46,17 +44,48 @@ def _folder() -> Path:
     Raises:
         OSError: it cannot be made, or others may write there.
     """
-    folder = user_cache_path("glassgrad", appauthor=False) / "kernels"
+    try:
+        folder = user_cache_path("glassgrad", appauthor=False) / "kernels"
+    except RuntimeError as error:  # a user without a home
+        raise FileNotFoundError(str(error)) from None
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if hasattr(os, "geteuid"):
-        status = folder.stat()
-        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        found = folder.stat()
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
             raise PermissionError(folder)
     return folder
 
 
 def _digest(key: str, code: bytes) -> bytes:
     return hashlib.sha256(key.encode() + code).digest()
+
+
+def _content(file: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        OSError: there is none, or none that could be ours: a pipe would be waited for, a huge one fill all memory.
+    """
+    found = file.stat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size > MOST:
+        raise FileNotFoundError(file)
+    return file.read_bytes()
+
+
+def _write(file: Path, content: bytes) -> None:
+    """All at once, so that no other process sees half a file.
+
+    Raises:
+        OSError: it cannot be written; nothing is left behind then.
+    """
+    descriptor, name = tempfile.mkstemp(dir=file.parent)
+    try:
+        with open(descriptor, "wb") as stream:
+            stream.write(content)
+        os.replace(name, file)
+    except BaseException:
+        os.unlink(name)
+        raise
 
 
 def _make_room(folder: Path) -> None:

@@ -78,7 +78,8 @@ def train_many(
     rows = np.concatenate(tables) if tables else np.zeros((0, COLUMNS))
     done, marks = len(rows), of.marks.astype(np.int32)
     rows[rows[:, 3] > 0, :2] = np.nan  # diverged: there is nothing after the last update
-    mean, most = rows[:, 0].astype(np.float32), rows[:, 1].astype(np.float32)
+    with np.errstate(over="ignore"):  # an error beyond single precision is infinite
+        mean, most = rows[:, 0].astype(np.float32), rows[:, 1].astype(np.float32)
     return Runs(
         experiment, wanted[:done], mean, most,
         rows[:, 1] < method(experiment).task.tolerance, rows[:, 2].astype(np.int32), rows[:, 3].astype(np.int32),

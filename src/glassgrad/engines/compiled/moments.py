@@ -19,7 +19,7 @@ from llvmlite import ir
 from glassgrad.engines.compiled.arithmetic import absolute
 from glassgrad.engines.compiled.body import Body, Names
 from glassgrad.engines.compiled.emit import Emitter
-from glassgrad.engines.compiled.vector import INDEX, POINTER, Code, Variable, Vector, lanes_of
+from glassgrad.engines.compiled.vector import INDEX, POINTER, Code, Variable, Vector, every, lanes_of
 from glassgrad.experiment import Experiment
 from glassgrad.formula.derivative import derivative
 from glassgrad.formula.evaluate import is_aggregate
@@ -29,7 +29,6 @@ from glassgrad.formula.tree import Number, Tree, functions_of, substitute, symbo
 from glassgrad.method import Method, method
 
 FEATURES = 70  # more, and passes through the samples are quicker
-WORD = ir.IntType(32)
 ADVANCE = ("steps", "row", "n", "real", "Q", "X", "T", "C", "XT", "XM", "H", "HO")
 
 
@@ -167,7 +166,7 @@ class MomentsBody(Body):
         slope = _doubles(code, Emitter(code, self.constants)(self.slope, {}))
         with code.loop(self.features) as j:
             each = code.at.load(code.at.gep(u_at, [j], source_etype=ir.DoubleType()), typ=ir.DoubleType())
-            spread = _every(code, code.at.fmul(each, slope), lanes)
+            spread = every(code, code.at.fmul(each, slope), lanes)
             for i in range(low):
                 at = place(code, self.offset["M"] + i * lanes, code.at.mul(j, whole(self.wide)))
                 row = _doubles(code, code.load(code["Q"], at))
@@ -175,7 +174,7 @@ class MomentsBody(Body):
         share = code.at.fdiv(ir.Constant(ir.DoubleType(), 1.0), code.at.sitofp(code["real"], ir.DoubleType()))
         for i, v in enumerate(self.vectors(code, 0, self.offset["v"], self.wide)):
             total = code.at.fadd(code.at.load(sums[i], typ=wide), _doubles(code, v))
-            found = code.at.fmul(total, _every(code, share, lanes))
+            found = code.at.fmul(total, every(code, share, lanes))
             code.store(code["Q"], self.offset["gradient"] + i * lanes, _rounded(code, found))
         code.close()
 
@@ -332,13 +331,6 @@ def _rounded(code: Code, doubles: Any) -> Vector:
     """A vector in the kernel's precision."""
     kind = ir.VectorType(code.form.kind, doubles.type.count)
     return Vector(code, code.at.fptrunc(doubles, kind) if code.form.single else doubles)
-
-
-def _every(code: Code, value: Any, lanes: int) -> Any:
-    """One number of double precision in every lane."""
-    kind = ir.VectorType(ir.DoubleType(), lanes)
-    first = code.at.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(WORD, 0))
-    return code.at.shuffle_vector(first, ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(WORD, lanes), None))
 
 
 def whole(value: int) -> ir.Constant:

@@ -11,9 +11,10 @@ from llvmlite import ir
 
 from glassgrad.engines.compiled.arithmetic import absolute
 from glassgrad.engines.compiled.emit import Emitter
-from glassgrad.engines.compiled.moments import WORD, MomentsBody, place, whole
+from glassgrad.engines.compiled.moments import MomentsBody, place, whole
 from glassgrad.engines.compiled.vector import INDEX, Code, Vector
 
+WORD = ir.IntType(32)  # a bit for each unit of a vector
 SLACK = 1 - 1e-5  # of a margin: for the rounding of what has moved
 ARRAYS = ("n", "Q", "X", "T", "C", "XT", "XM", "H")
 

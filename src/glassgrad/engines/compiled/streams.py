@@ -10,7 +10,7 @@ from llvmlite import binding as llvm
 from llvmlite import ir
 
 from glassgrad.engines.compiled.arithmetic import whole
-from glassgrad.engines.compiled.vector import INDEX, Code, Form, Vector
+from glassgrad.engines.compiled.vector import INDEX, Code, Form, Vector, every
 from glassgrad.engines.compiled.words import Cell, Word, Words, leave, loop, repeat, word
 
 WORDS = 624
@@ -248,6 +248,4 @@ def _same(code: Code, kind: Any, value: Word | int) -> Any:
     """One word in every lane."""
     if isinstance(value, int):
         return whole(kind, value)
-    nothing = ir.Constant(kind, ir.Undefined)
-    first = code.at.insert_element(nothing, value.to(kind.element.width).ir, ir.Constant(ir.IntType(32), 0))
-    return code.at.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None))
+    return every(code, value.to(kind.element.width).ir, kind.count)

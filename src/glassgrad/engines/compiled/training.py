@@ -16,7 +16,7 @@ from glassgrad.engines.compiled.layout import PLACES, Table
 from glassgrad.engines.compiled.noise import blocks, four_normals, normal
 from glassgrad.engines.compiled.places import add_places, look_up
 from glassgrad.engines.compiled.streams import Philox, torch_uniform, twisters
-from glassgrad.engines.compiled.vector import INDEX, Code, Vector
+from glassgrad.engines.compiled.vector import INDEX, Code, Vector, every
 from glassgrad.engines.compiled.words import Cell, Word, Words, leave, loop, repeat, word
 from glassgrad.task import Task
 
@@ -269,7 +269,7 @@ class Training:
                 with loop(code, Word(code, code["count"]), step=self.form.lanes) as q:
                     first, *_ = philox.words((step, q, layer, unit))
                     wide = code.at.zext(first, ir.VectorType(INDEX, self.form.lanes))
-                    limit = _every(code, least, self.form.lanes)
+                    limit = every(code, least.ir, self.form.lanes)
                     kept = code.at.icmp_unsigned(">=", wide, limit)
                     code.store(table.address("KEEP"), (room * row + q).ir, keep.spread().where(kept, 0))
                 row += 1
@@ -444,10 +444,3 @@ def _fraction(code: Code, words: Any) -> Vector:
     """words/2**32, rounded once, and below 1: an answer of probability 1 is always the one that is chosen."""
     drawn = Vector(code, code.at.uitofp(words, ir.VectorType(code.form.kind, words.type.count))) * 2.0**-32
     return smaller(drawn, code.number(1 - 2.0**-24, drawn.width))
-
-
-def _every(code: Code, value: Word, lanes: int) -> Any:
-    kind = ir.VectorType(value.ir.type, lanes)
-    nothing = ir.Constant(kind, ir.Undefined)
-    first = code.at.insert_element(nothing, value.ir, ir.Constant(ir.IntType(32), 0))
-    return code.at.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), lanes), None))

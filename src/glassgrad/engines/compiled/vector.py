@@ -310,10 +310,7 @@ class Vector:
         width = self.code.form.lanes if width is None else width
         if self.width == width:
             return self
-        at, kind = self.code.at, ir.VectorType(self.ir.type, width)
-        first = at.insert_element(ir.Constant(kind, ir.Undefined), self.ir, ir.Constant(ir.IntType(32), 0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), width), None)
-        return Vector(self.code, at.shuffle_vector(first, ir.Constant(kind, ir.Undefined), zeros))
+        return Vector(self.code, every(self.code, self.ir, width))
 
     def shuffle(self, other: Vector, lanes: Sequence[int]) -> Vector:
         """Lanes of two vectors, the second's counted on from the first's."""
@@ -336,6 +333,14 @@ class Vector:
             low, high = found.shuffle(found, range(width)), found.shuffle(found, range(width, 2 * width))
             found = low.where(low.compare(">", high, ordered=False), high)
         return Vector(self.code, self.code.at.extract_element(found.ir, ir.Constant(ir.IntType(32), 0)))
+
+
+def every(code: Code, value: Any, lanes: int) -> Any:
+    """A number in each of so many lanes."""
+    kind, zeros = ir.VectorType(value.type, lanes), ir.Constant(ir.VectorType(ir.IntType(32), lanes), None)
+    nothing = ir.Constant(kind, ir.Undefined)
+    first = code.at.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
+    return code.at.shuffle_vector(first, nothing, zeros)
 
 
 def totals(vectors: Sequence[Vector]) -> list[Vector]:
