@@ -537,3 +537,28 @@ def test_loops_through_the_samples_are_short() -> None:
     assert sum(len(stage.aggregates) for stage in found) == sum(
         len(stage.aggregates) for stage in stages(body.each_pass(), ())
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "cause"),
+    [
+        ("add", {"objective": "(o - t)**2 + log(100.5 - step)"}, "diverged at step 101: log(-0.5) in objective"),
+        ("add", {"objective": "(o - t)**2/(step - 7)", "batch": 16}, "diverged at step 7: "),
+        ("add-ppo", {"optimizer": "w = w - 1e30*g", "schedule": "constant"}, "diverged at step 2: overflow in z2"),
+        ("add-evolution", {"optimizer": "w = w - 1e30*g", "schedule": "constant"}, "diverged at step 2: "),
+        ("add", {"activation": "param p = 0.25; where(z > 0, z, p*z)", "optimizer": "w = w - 1e30*g"},
+         "diverged at step 2: overflow in a1"),
+        ("choose", {"objective": "state b = 3; b = b - 1; objective = -stop(reward)*logp/b"}, "diverged at step 3: "),
+    ],
+)  # fmt: skip
+def test_the_cause_of_a_divergence_is_that_of_the_torch_engine(name: str, settings: dict[str, Any], cause: str) -> None:
+    experiment = shipped(name).change(steps=110, seed=1, **settings)
+    found = train_one(experiment).status
+    assert found == train(experiment).status
+    assert found.startswith(cause)
+
+
+def test_a_number_that_pytorch_still_has_is_said_to_be_too_small() -> None:
+    """The knob's output falls below the normal range, where PyTorch goes on for a step or two."""
+    statuses = {train_one(shipped("knob").change(steps=1000, seed=seed)).status for seed in range(12)}
+    assert any(status.endswith(": a number too small or too large") for status in statuses)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ def train_one(experiment: Experiment) -> Record:
     of = plan(experiment)
     began = time.perf_counter()
     history, done, diverged = _history(of, experiment.seed)
-    return _record(of, history, done, diverged, time.perf_counter() - began)
+    record = _record(of, history, done, diverged, time.perf_counter() - began)
+    return replace(record, status=f"diverged at step {diverged}: {_cause(record)}") if diverged else record
 
 
 def last_parameters(of: Plan, seed: int) -> dict[str, Array] | None:
@@ -50,6 +52,12 @@ def _history(of: Plan, seed: int) -> tuple[Floats, int, int]:
     return history, int(table[0, 5]), int(table[0, 3])
 
 
+def _cause(record: Record) -> str:
+    from glassgrad.engines.torch import cause  # PyTorch is slow to import
+
+    return cause(record)
+
+
 def _record(of: Plan, history: Array, done: int, diverged: int, seconds: float) -> Record:
     experiment = of.experiment
     formulas = method(experiment)
@@ -64,7 +72,7 @@ def _record(of: Plan, history: Array, done: int, diverged: int, seconds: float) 
         rows[done + 1] = done - 1  # nothing was updated
     return Record(
         experiment,
-        f"diverged at step {diverged}: not finite" if diverged else "finished",
+        "finished",
         done,
         rows,
         history[:done, 0].astype(np.float64),

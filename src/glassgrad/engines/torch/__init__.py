@@ -6,6 +6,6 @@ Where a row of a table names a PyTorch callable, that is what runs; an own formu
 from glassgrad.engines.torch.alone import DTYPES, alone
 from glassgrad.engines.torch.net import Net
 from glassgrad.engines.torch.objective import Batch, Objective
-from glassgrad.engines.torch.run import train
+from glassgrad.engines.torch.run import cause, train
 
-__all__ = ["DTYPES", "Batch", "Net", "Objective", "alone", "train"]
+__all__ = ["DTYPES", "Batch", "Net", "Objective", "alone", "cause", "train"]

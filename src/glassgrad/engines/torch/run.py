@@ -31,6 +31,7 @@ from glassgrad.method import method
 from glassgrad.record import Record, masks, perturbation
 
 Progress = Callable[[int, int], None]
+NEAR_THE_END = "a number too small or too large"
 
 
 def train(
@@ -49,6 +50,27 @@ def train(
     """
     with alone(experiment.precision):
         return _Run(experiment, every).run(progress, min(until or experiment.steps, experiment.steps))
+
+
+def cause(record: Record) -> str:
+    """Why the last step of a run that diverged gave numbers that are not finite, whichever engine trained it.
+
+    PyTorch does the step once more, from the numbers with which it began. There they may stay finite: numbers that are
+    too small to be normal are 0 on the compiled engine.
+
+    Example:
+        >>> from glassgrad.tables.experiments import shipped
+        >>> cause(train(shipped("add").change(steps=300, objective="(o - t)**2 + log(100.5 - step)")))
+        'log(-0.5) in objective'
+    """
+    with alone(record.experiment.precision):
+        run = _Run(record.experiment, 1)
+        for step in sorted({record.experiment.collects(record.steps) if run.of.olds else record.steps, record.steps}):
+            run.resume(record, step)
+            fine = run.advance(step)
+            run.recorder.back_to(step)
+        slopes = run.recorder.kept(run.recorder.gradients, record.steps)
+        return NEAR_THE_END if fine and all_finite(slopes) else run.cause(record.steps)
 
 
 class _Run:
@@ -112,6 +134,18 @@ class _Run:
             done, status = bad, f"diverged at step {bad}: {self.cause(bad)}"
         self.keep_final(done)
         return self.shell(done, status, time.perf_counter() - began)
+
+    def resume(self, record: Record, step: int) -> None:
+        """Everything as it was before a step of a record."""
+        row, place = record.rows[step], self.recorder.place[step]
+        for i, piece in enumerate(self.pieces):
+            rows: Any = piece.rows if piece.parameter.dim() else ...
+            self.recorder.sources[i].copy_(torch.tensor(record.parameters[piece.array][row])[rows])
+            for name, rooms in self.recorder.states.items():
+                rooms[i][place].copy_(torch.tensor(record.states[name][piece.array][row])[rows])
+        for name, values in record.lines.items():
+            self.lines[name][:step] = values[:step]
+            self.states[name] = float(values[step - 1])
 
     def first_bad(self, step: int) -> int | None:
         """The first of the last steps that gave numbers that are not finite; the network goes back to before it."""
