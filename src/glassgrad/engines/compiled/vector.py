@@ -319,6 +319,8 @@ class Vector:
 
     def total(self) -> Vector:
         """The sum over the lanes."""
+        if self.width == 1:
+            return self
         found, width = self, self.width
         while width > 1:
             width //= 2
@@ -327,6 +329,8 @@ class Vector:
 
     def most(self) -> Vector:
         """The largest of the lanes; NaN if one is."""
+        if self.width == 1:
+            return self
         found, width = self, self.width
         while width > 1:
             width //= 2
