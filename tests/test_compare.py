@@ -165,6 +165,7 @@ def test_what_stands_in_the_table_is_not_trained_again(monkeypatch: pytest.Monke
         (None, [{}]),
         (["steps=10,50"], [{"steps": 10}, {"steps": 50}]),
         (["optimizer=adam(lr=0.1, beta1=0.5),sgd"], [{"optimizer": "adam(lr=0.1, beta1=0.5)"}, {"optimizer": "sgd"}]),
+        (["fresh=true,False", "apart=true"], [{"fresh": True, "apart": True}, {"fresh": False, "apart": True}]),
         (["output-activation=tanh", "dropout=0,0.5"],
          [{"output_activation": "tanh", "dropout": 0.0}, {"output_activation": "tanh", "dropout": 0.5}]),
         (["init=W1=[[1, 1]]; b1=[0],default"], [{"init": "W1=[[1, 1]]; b1=[0]"}, {"init": "default"}]),
@@ -293,6 +294,12 @@ def test_the_tables_fit_80_columns(rates: Comparison, knob: Comparison, chosen: 
 def test_the_command_shows_the_very_run(rates: Comparison) -> None:
     command = shlex.split(rates.contenders[1].command(12))
     assert command == ["glassgrad", "watch", "add", "--optimizer", "adam(lr=0.1)", "--seed", "12"]
+    both = compare("add", vary=["fresh=true,false"], runs=1, train=made_up)
+    assert [one.experiment.fresh for one in both.contenders] == [True, False]
+    assert [one.command(3) for one in both.contenders] == [
+        "glassgrad watch add --fresh --seed 3",
+        "glassgrad watch add --no-fresh --seed 3",
+    ]
     wide = compare("add", vary={"output_activation": ["tanh"]}, network="2-8-1", runs=1, train=made_up)
     assert wide.contenders[0].command(0).endswith("--network 2-8-1 --output-activation tanh --seed 0")
 

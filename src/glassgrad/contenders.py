@@ -1,11 +1,10 @@
 """What is compared: experiments by name, changed by settings, in every combination of the values to try."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from glassgrad.doors import from_keywords
+from glassgrad.doors import from_keywords, kind_of
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import FIELDS, Experiment, unknown_setting
 from glassgrad.formula.text import number_text
@@ -32,7 +31,7 @@ class Contender(NamedTuple):
         import shlex
 
         base, *settings = self.arguments
-        options = (f"--{field.replace('_', '-')} {shlex.quote(value)}" for field, value in settings)
+        options = (_option(field, shlex.quote(value)) for field, value in settings)
         return " ".join(["glassgrad watch", shlex.quote(base[1]), *options, f"--seed {seed}"])
 
 
@@ -70,7 +69,7 @@ def _written(text: str) -> tuple[str, list[Any]]:
     parts = [part.strip() for part in _parts(values)]
     if not field.isidentifier() or not all(parts):
         raise ExperimentError("compare.vary", came=text[:40])
-    return field, [_number(field, part) for part in parts]
+    return field, [_value(field, part) for part in parts]
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -84,18 +83,17 @@ def _parts(text: str) -> Iterator[str]:
     yield text[since:]
 
 
-def _number(field: str, text: str) -> Any:
-    """The value of a setting that is a number; a value that is none is refused later, as any setting is."""
-    kind = next((str(row.type) for row in fields(Experiment) if row.name == field), "")
-    if field == RATE:
-        kind = "float"
-    for word, number in (("int", int), ("float", float)):
-        if kind.replace("typing.", "").removeprefix("<class '").startswith(word):
-            try:
-                return number(text)
-            except ValueError:
-                return text
-    return text
+_YES = {"true": True, "false": False}
+_READ: dict[str, Callable[[str], Any]] = {"integer": int, "number": float, "yes": lambda text: _YES[text.lower()]}
+
+
+def _value(field: str, text: str) -> Any:
+    """The value of a setting that is no text; one that cannot be read is refused later, as any setting is."""
+    kind = "number" if field == RATE else kind_of(field) if field in FIELDS else "text"
+    try:
+        return _READ[kind](text) if kind in _READ else text
+    except (KeyError, ValueError):
+        return text
 
 
 def contenders(
@@ -154,4 +152,14 @@ def with_rate(asked: str, rate: float | str) -> str:
 
 def _said(value: Any) -> str:
     """A setting as the command line has it: a network as 2-5-1."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return "-".join(map(str, value)) if isinstance(value, tuple | list) else f"{value}"
+
+
+def _option(field: str, value: str) -> str:
+    """A setting as an option: --steps 10, --fresh, --no-fresh."""
+    name = field.replace("_", "-")
+    if field in FIELDS and kind_of(field) == "yes":
+        return f"--{name}" if _YES[value] else f"--no-{name}"
+    return f"--{name} {value}"

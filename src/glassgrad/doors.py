@@ -148,7 +148,7 @@ def _plain(name: str, value: Any) -> Any:
     optional = type(None) in get_args(get_type_hints(Experiment)[name])
     if optional and isinstance(value, str) and value.strip().lower() in ("none", ""):
         return None
-    return float(value) if _kind(name) == "number" and type(value) is int else value
+    return float(value) if kind_of(name) == "number" and type(value) is int else value
 
 
 def _unknown(name: str) -> ExperimentError:
@@ -158,7 +158,7 @@ def _unknown(name: str) -> ExperimentError:
     return ExperimentError("experiment.setting", name=name[:40], nearest=nearest, known=", ".join(FIELDS))
 
 
-def _kind(name: str) -> str:
+def kind_of(name: str) -> str:
     """What a setting is: integer, number, text, yes, sizes, choice."""
     hint = get_type_hints(Experiment)[name]
     if type(None) in get_args(hint):
@@ -177,7 +177,7 @@ _EXAMPLES = {
 def _refused(problem: Any, settings: Mapping[str, Any]) -> ExperimentError:
     """pydantic's first complaint in our words."""
     name = str(problem["loc"][0])
-    kind = _kind(name)
+    kind = kind_of(name)
     if kind == "sizes":
         return ExperimentError("experiment.network", came=_shown(settings[name]))
     if kind == "choice" and isinstance(settings[name], str):
