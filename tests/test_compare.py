@@ -16,6 +16,7 @@ import pytest
 import scipy.stats
 from rich.cells import cell_len
 
+import glassgrad as gg
 import plainly
 from glassgrad import plots
 from glassgrad.comparison import Comparison, compare, failed_last
@@ -169,6 +170,8 @@ def test_what_stands_in_the_table_is_not_trained_again(monkeypatch: pytest.Monke
         (["output-activation=tanh", "dropout=0,0.5"],
          [{"output_activation": "tanh", "dropout": 0.0}, {"output_activation": "tanh", "dropout": 0.5}]),
         (["init=W1=[[1, 1]]; b1=[0],default"], [{"init": "W1=[[1, 1]]; b1=[0]"}, {"init": "default"}]),
+        ({"lr": 0.1, "optimizer": "adam"}, [{"lr": 0.1, "optimizer": "adam"}]),
+        ({"steps": np.array([10, 50])}, [{"steps": 10}, {"steps": 50}]),
         ({"network": [(2, 5, 1), "2-8-1"]}, [{"network": (2, 5, 1)}, {"network": "2-8-1"}]),
         ("reward=-abs(a - t),1 - max(a, t)", [{"reward": "-abs(a - t)"}, {"reward": "1 - max(a, t)"}]),
     ],
@@ -199,6 +202,13 @@ def test_a_grid_is_a_product_and_its_names_say_so() -> None:
         (("add",), {"vary": ["steps=ten"]}, "ten"),
         (("add",), {"vary": ["objective=reward"]}, "reward"),
         (("add",), {"vary": {"dropout": [i / 1000 for i in range(MAX_METHODS + 1)]}}, str(MAX_METHODS)),
+        (("add",), {"vary": 5}, '{"lr": [0.1, 0.01]}'),
+        (("add",), {"vary": [("lr", [0.1])]}, "('lr', [0.1])"),
+        (("add",), {"vary": {3: [1]}}, "3"),
+        (("add",), {"vary": {"steps": []}}, "steps="),
+        ((["add", "sub"],), {}, "['add', 'sub']"),
+        ((3,), {}, '"add"'),
+        ((Experiment("mine"),), {"vary": {"network": "2-a"}}, "2-5-1"),
         (("add",), {"runs": 0}, "0"),
         (("add",), {"runs": 10**9}, "1000000000"),
         (("add",), {"seed": 2**32 - 1, "runs": 2}, "4294967294"),
@@ -289,6 +299,12 @@ def test_the_tables_fit_80_columns(rates: Comparison, knob: Comparison, chosen: 
         assert max(map(cell_len, shown)) <= 80
         assert all(label in text for label in found.labels)
         assert "None" not in text
+
+
+def test_what_python_shows_is_what_is_printed(knob: Comparison) -> None:
+    for found in (knob, gg.watch("knob", steps=3), gg.judge("knob", runs=0), gg.estimators(samples=400)):
+        assert repr(found) == found.to_text()
+        assert len(repr(found)) < 20_000
 
 
 def test_the_command_shows_the_very_run(rates: Comparison) -> None:

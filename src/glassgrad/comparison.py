@@ -168,6 +168,9 @@ class Comparison:
 
         write_parquet(self, file)
 
+    def __repr__(self) -> str:
+        return self.to_text()
+
     def _repr_html_(self) -> str:
         from glassgrad.report.compare_html import fragment
 

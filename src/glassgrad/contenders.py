@@ -15,7 +15,7 @@ BARE = ("optimizer", "schedule", "objective", "policy")  # settings whose values
 RATE = "lr"  # the optimizer's learning rate may be varied by itself
 MAX_METHODS = 200
 
-Vary = Mapping[str, Sequence[Any]] | Sequence[str]
+Vary = Mapping[str, Any] | Sequence[str]
 
 
 class Contender(NamedTuple):
@@ -38,6 +38,8 @@ class Contender(NamedTuple):
 def grid(vary: Vary | None) -> list[dict[str, Any]]:
     """Every combination of the values to try; a comma within brackets does not part two values.
 
+    vary: the values of each setting, {"steps": [10, 50]}, one alone being a list of one; or texts.
+
     Raises:
         ExperimentError: a setting does not exist, has no values, or cannot be varied.
 
@@ -48,22 +50,35 @@ def grid(vary: Vary | None) -> list[dict[str, Any]]:
     if vary is None:
         return [{}]
     if not isinstance(vary, Mapping):
-        pairs = [_written(text) for text in ([vary] if isinstance(vary, str) else vary)]
+        pairs = [_written(text) for text in _several(vary)]
         vary = dict(pairs)
         if len(vary) < len(pairs):
             raise ExperimentError("compare.twice", what=", ".join(field for field, _ in pairs))
-    for field, values in vary.items():
+    lists = {field: _several(values) for field, values in vary.items()}
+    for field, values in lists.items():
         if field not in (*FIELDS, RATE):
-            raise unknown_setting(field)
+            raise unknown_setting(str(field))
         if field in ("seed", "name"):
             raise ExperimentError("compare.not_varied", setting=field)
-        if isinstance(values, str) or not len(values):
-            raise ExperimentError("compare.vary", came=f"{field}={values}"[:40])
-    return [dict(zip(vary, values, strict=True)) for values in itertools.product(*vary.values())]
+        if not values:
+            raise ExperimentError("compare.vary", came=f"{field}=")
+    return [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
 
 
-def _written(text: str) -> tuple[str, list[Any]]:
+def _several(values: Any) -> tuple[Any, ...]:
+    """Values as they are listed; a text, or whatever else is no list, is one value."""
+    if isinstance(values, str):
+        return (values,)
+    try:
+        return tuple(values)
+    except TypeError:
+        return (values,)
+
+
+def _written(text: Any) -> tuple[str, list[Any]]:
     """`steps=10,50` as ("steps", [10, 50])."""
+    if not isinstance(text, str):
+        raise ExperimentError("compare.vary_python", came=repr(text)[:40])
     field, _, values = text.partition("=")
     field = field.strip().removeprefix("--").replace("-", "_")
     parts = [part.strip() for part in _parts(values)]
@@ -119,7 +134,7 @@ def contenders(
 
 def _contender(name: str | Experiment, cell: Mapping[str, Any], settings: Mapping[str, Any]) -> Contender:
     changes = {field: value for field, value in {**settings, **cell}.items() if field != RATE}
-    experiment = name.change(**changes) if isinstance(name, Experiment) else from_keywords(name, **changes)
+    experiment = from_keywords(name, **changes)
     if RATE in cell:
         changes["optimizer"] = with_rate(experiment.optimizer, cell[RATE])
         experiment = experiment.change(optimizer=changes["optimizer"])

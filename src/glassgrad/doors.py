@@ -37,21 +37,25 @@ MEANT = {
 """What other programs call some settings, and what they are here."""
 
 
-def from_keywords(name: str, /, **settings: Any) -> Experiment:
-    """An experiment that ships, or one from a TOML file, with some settings changed.
+def from_keywords(name: str | Experiment, /, **settings: Any) -> Experiment:
+    """An experiment that ships, or one from a TOML file, or one of one's own, with some settings changed.
 
-    name: one of `glassgrad list`, or a file that ends in .toml.
+    name: one of `glassgrad list`, or a file that ends in .toml, or an Experiment.
     settings: fields of an Experiment. `network` may be "2-5-1"; "none" takes away a reward, a clip, ….
         Where the task or the data change and the network is not given, it reads as many inputs as there are.
 
     Raises:
-        ExperimentError: a setting is unknown, or its value will not do.
+        ExperimentError: it is none of these; a setting is unknown, or its value will not do.
         DataError: a file cannot be used.
 
     Example:
         >>> from_keywords("add", seed=7, network="2-8-1").network
         (2, 8, 1)
     """
+    if isinstance(name, Experiment):
+        return _changed(name, settings)
+    if not isinstance(name, str):
+        raise ExperimentError("doors.name", came=_shown(name))
     base = read_toml(Path(name)) if name.lower().endswith(".toml") else named(name)
     return _changed(base, settings)
 

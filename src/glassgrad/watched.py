@@ -174,6 +174,9 @@ class Watch:
 
         return page([self])
 
+    def __repr__(self) -> str:
+        return self.to_text()
+
     def _repr_html_(self) -> str:
         import html
 
@@ -210,7 +213,7 @@ def watch(
     """
     from glassgrad.doors import from_keywords
 
-    experiment = name.change(**settings) if isinstance(name, Experiment) else from_keywords(name, **settings)
+    experiment = from_keywords(name, **settings)
     if every < 1:
         raise ExperimentError("experiment.range", setting="every", low=1, high=experiment.steps, came=every)
     of = method(experiment)
