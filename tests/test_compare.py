@@ -1,7 +1,9 @@
 """Experiments against each other: the same seeds for all, pieces that can run anywhere, rows that say what is so."""
 
 import csv
+import errno
 import json
+import os
 import re
 import shlex
 import xml.etree.ElementTree as ElementTree
@@ -346,8 +348,10 @@ def test_pictures_are_written(rates: Comparison, knob: Comparison, tmp_path: Pat
     assert "knob-fixed" in knob._repr_html_()
     with pytest.raises(GlassgradError, match=r"\.png"):
         plots.save(knob, str(tmp_path / "knob.pdf"))
+    knob.plot(str(tmp_path / "new" / "folder" / "knob.svg"))
+    assert (tmp_path / "new" / "folder" / "knob.svg").exists()
     with pytest.raises(GlassgradError, match="cannot write"):
-        plots.save(knob, str(tmp_path / "nowhere" / "knob.png"))
+        plots.save(knob, str(tmp_path / "knob.png" / "knob.png"))
 
 
 def test_pictures_are_the_same_each_time(knob: Comparison) -> None:
@@ -363,7 +367,7 @@ def test_chinese_pictures_need_a_font(knob: Comparison, monkeypatch: pytest.Monk
 
 
 def test_one_line_a_run(rates: Comparison, tmp_path: Path) -> None:
-    file = tmp_path / "runs.csv"
+    file = tmp_path / "new" / "runs.csv"
     rates.to_csv(str(file))
     with file.open(encoding="utf-8", newline="") as stream:
         lines = list(csv.DictReader(stream))
@@ -380,7 +384,7 @@ def test_one_line_a_run(rates: Comparison, tmp_path: Path) -> None:
 def test_parquet_has_the_same_rows_with_their_types(rates: Comparison, tmp_path: Path) -> None:
     from pyarrow import parquet
 
-    file = str(tmp_path / "runs.parquet")
+    file = str(tmp_path / "new" / "runs.parquet")
     rates.to_parquet(file)
     table = parquet.read_table(file)
     assert {field.name: str(field.type) for field in table.schema} == {
@@ -590,6 +594,38 @@ def test_what_cannot_be_written_is_refused_before_training(
     monkeypatch.setattr("glassgrad.engines.compiled.train_many", lambda *_: pytest.fail("it trained"))
     with pytest.raises(GlassgradError):
         command_line("compare", "add", *options)
+
+
+@pytest.mark.parametrize("chosen", LANGUAGES)
+@pytest.mark.parametrize("option", ["--csv", "--parquet", "--plot"])
+@pytest.mark.parametrize("place", ["folder", "file/runs"])
+def test_a_place_where_nothing_can_be_written_is_refused_before_training(
+    chosen: Language, option: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glassgrad.engines.compiled.train_many", lambda *_: pytest.fail("it trained"))
+    set_language(chosen)
+    ending = {"--plot": ".png"}.get(option, f".{option[2:]}")
+    (tmp_path / f"folder{ending}").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(GlassgradError) as refused:
+        command_line("compare", "add", option, str(tmp_path / f"{place}{ending}"))
+    said = str(refused.value)
+    assert place in said
+    assert os.strerror(errno.EISDIR if place == "folder" else errno.ENOTDIR) in said
+    assert "--out" not in said
+
+
+def test_what_a_file_holds_stays_until_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: Any) -> Runs:
+        raise ExperimentError("experiment.no_reward")
+
+    monkeypatch.setattr("glassgrad.engines.compiled.train_many", refused)
+    old, new = tmp_path / "old.csv", tmp_path / "new.svg"
+    old.write_text("mine", encoding="utf-8")
+    with pytest.raises(ExperimentError):
+        command_line("compare", "add", "--csv", str(old), "--plot", str(new))
+    assert old.read_text(encoding="utf-8") == "mine"
+    assert not new.exists()
 
 
 def test_the_learning_rate_may_be_varied_by_itself() -> None:

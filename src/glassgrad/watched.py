@@ -13,6 +13,7 @@ from glassgrad.engines.replay import final_outputs, outputs
 from glassgrad.equations import MOST, Step
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
+from glassgrad.files import writing
 from glassgrad.insight import Units, answers, errors, units
 from glassgrad.method import Method, method
 from glassgrad.record import Record
@@ -159,7 +160,8 @@ class Watch:
 
         figure = curve(self.record)
         if file is not None:
-            figure.savefig(file)
+            with writing(file) as path:
+                figure.savefig(path)
         return figure
 
     def to_text(self) -> str:
