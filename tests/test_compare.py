@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import itertools
 import json
 import os
 import re
@@ -556,6 +557,17 @@ def test_the_command_prints_json_alone(capsys: pytest.CaptureFixture[str], tmp_p
     assert all(row["runs"] == 20 for row in rows)
     assert file.exists()
     assert str(file) in shown.err
+
+
+@pytest.mark.usefixtures("no_training")
+def test_every_file_that_is_asked_for_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("a.png", "b.svg", "c.csv", "d.csv", "e.parquet", "f.parquet")]
+    options = ("--plot", "--plot", "--csv", "--csv", "--parquet", "--parquet")
+    command_line("compare", "add", "--runs", "20", *itertools.chain(*zip(options, files, strict=True)))
+    told = capsys.readouterr().err
+    assert all(Path(file).stat().st_size and file in told for file in files)
+    command_line("estimators", "--samples", "400", "--plot", files[0] + ".svg", "--plot", files[0] + ".png")
+    assert all(Path(f"{files[0]}.{ending}").stat().st_size for ending in ("svg", "png"))
 
 
 @pytest.mark.usefixtures("no_training")

@@ -97,6 +97,7 @@ def _described(command: Any) -> Any:
 
 Name = Annotated[str, typer.Argument(metavar="NAME|FILE.toml")]
 Format = Annotated[str, typer.Option("--format", metavar="text|json|html", show_default=True)]
+Plot = Annotated[list[str] | None, typer.Option("--plot", metavar="FILE.png|.svg|.html", show_default=False)]
 Out = Annotated[str | None, typer.Option("--out", metavar="FILE", show_default=False)]
 
 
@@ -147,9 +148,9 @@ def compare(
     runs: Annotated[int | None, typer.Option("--runs", metavar="N", show_default="1000")] = None,
     why: Annotated[bool, typer.Option("--why")] = False,
     format: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
-    plot: Annotated[str | None, typer.Option("--plot", metavar="FILE.png|.svg|.html", show_default=False)] = None,
-    csv: Annotated[str | None, typer.Option("--csv", metavar="FILE", show_default=False)] = None,
-    parquet: Annotated[str | None, typer.Option("--parquet", metavar="FILE", show_default=False)] = None,
+    plot: Plot = None,
+    csv: Annotated[list[str] | None, typer.Option("--csv", metavar="FILE", show_default=False)] = None,
+    parquet: Annotated[list[str] | None, typer.Option("--parquet", metavar="FILE", show_default=False)] = None,
     *,
     settings: dict[str, Any],
 ) -> None:
@@ -162,9 +163,9 @@ def compare(
         runs=runs,
         why=why,
         form=format,
-        plot=plot,
-        csv=csv,
-        parquet=parquet,
+        plot=plot or (),
+        csv=csv or (),
+        parquet=parquet or (),
         settings=settings,
     )
 
@@ -177,7 +178,7 @@ def estimators(
     logits: Annotated[str | None, typer.Option("--logits", metavar="Z[,Z…]", show_default=False)] = None,
     answers: Annotated[int, typer.Option("--samples", metavar="N")] = 200_000,
     format: Format = "text",
-    plot: Annotated[str | None, typer.Option("--plot", metavar="FILE.png|.svg|.html", show_default=False)] = None,
+    plot: Plot = None,
     out: Out = None,
     *,
     settings: dict[str, Any],
@@ -193,7 +194,7 @@ def estimators(
         logits=logits,
         samples=answers,
         form=format,
-        plot=plot,
+        plot=plot or (),
         out=out,
         settings=settings,
     )
@@ -203,7 +204,7 @@ def judge(
     name: Name,
     judge_runs: Annotated[int | None, typer.Option("--runs", metavar="N", show_default=False)] = None,
     format: Format = "text",
-    plot: Annotated[str | None, typer.Option("--plot", metavar="FILE.png|.svg|.html", show_default=False)] = None,
+    plot: Plot = None,
     out: Out = None,
     *,
     settings: dict[str, Any],
@@ -211,7 +212,7 @@ def judge(
     """What a training learns from, and what will become of it."""
     from glassgrad.cli.judge import run
 
-    run(name, runs=judge_runs, form=format, plot=plot, out=out, settings=settings)
+    run(name, runs=judge_runs, form=format, plot=plot or (), out=out, settings=settings)
 
 
 def list_(
