@@ -119,6 +119,25 @@ def test_a_mistake_is_one_line(glassgrad: Command, option: str, value: str) -> N
     assert "Traceback" not in found.err
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("command", "option", "value", "fix"),
+    [
+        ("compare", "--runs", "abc", "100"), ("compare", "--runs", "1e3", "1000"), ("judge", "--runs", "1,000", "1000"),
+        ("watch", "--every", "x", "100"), ("watch", "--seed", "1.5", "100"), ("watch", "--dropout", "half", "0.1"),
+        ("estimators", "--sigma", "one", "0.1"),
+    ],
+)  # fmt: skip
+def test_what_is_no_number_is_said_with_the_fix(
+    glassgrad: Command, command: str, option: str, value: str, fix: str, lang: str
+) -> None:
+    found = glassgrad(command, "add", option, value, "--lang", lang)
+    assert (found.status, found.out, found.err.count("\n")) == (2, "", 1)
+    assert found.err.startswith(f"glassgrad: {option} ")
+    assert f"{option} {fix}\n" in found.err
+    assert value in found.err
+
+
 @pytest.mark.parametrize("value", ["o - tt", "（o - t）**2", "sdg", "nowhere"])
 def test_a_mistake_is_one_line_in_chinese(glassgrad: Command, value: str) -> None:
     found = glassgrad("watch", "add", "--objective", value, "--lang", "zh")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from glassgrad import __version__
-from glassgrad.cli.settings import narrow, with_settings
+from glassgrad.cli.settings import narrow, reader, with_settings
 from glassgrad.errors import GlassgradError
 from glassgrad.locale import LANGUAGES, Language, say, set_language
 
@@ -87,11 +87,14 @@ def build() -> typer.Typer:
 def _described(command: Any) -> Any:
     """The options' help in the language in force: it stands in the catalogue under the option's name."""
     import inspect
+    from typing import get_args
 
     signature = inspect.signature(command)
     for name, parameter in signature.parameters.items():
         for info in getattr(parameter.annotation, "__metadata__", ()):
             info.help = narrow(say(f"option.{name}"))
+            kind, *_ = get_args(get_args(parameter.annotation)[0]) or get_args(parameter.annotation)
+            info.parser = reader(str(info.default), kind)  # typer keeps an option's first name there
     return command
 
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from glassgrad.locale import say
+from glassgrad.errors import ExperimentError
+from glassgrad.locale import say, text
 
 
 class Setting(NamedTuple):
@@ -49,6 +50,28 @@ SETTINGS = (
 )
 
 
+_NUMBERS = {int: ("integer", "{:.0f}", "100"), float: ("number", "{:g}", "0.1")}
+"""For options that are numbers: what is expected, how a number is written, and one that often will do."""
+
+
+def reader(option: str, kind: Any) -> Callable[[Any], Any] | None:
+    """What reads an option that is a number, and refuses what is none in our own words; None for other options."""
+    if kind not in _NUMBERS:
+        return None
+    expected, form, usual = _NUMBERS[kind]
+
+    def read(written: Any) -> Any:
+        try:
+            return kind(written)
+        except ValueError:
+            meant = re.sub(r"(?<=\d)[,_ ](?=\d{3})", "", written)  # 1,000 is meant for 1000, as is 1e3
+            fix = form.format(float(meant)) if re.fullmatch(r"[+-]?\d{1,9}(\.0*)?(e\d)?", meant) else usual
+            came, names = written[:40], text(f"doors.{expected}")
+            raise ExperimentError("cli.number", option=option, expected=names, came=came, example=fix) from None
+
+    return read
+
+
 def narrow(text: str, cells: int = 40) -> str:
     """A help text broken into lines of at most so many cells, if it is Chinese: typer counts characters, not cells."""
     lines, room, wide = [""], cells, 0
@@ -80,7 +103,11 @@ def with_settings(command: Callable[..., None], without: tuple[str, ...] = ()) -
             annotation=Annotated[
                 row.type | None,
                 typer.Option(
-                    row.flag, metavar=row.metavar or None, help=narrow(say(f"option.{row.field}")), show_default=False
+                    row.flag,
+                    metavar=row.metavar or None,
+                    help=narrow(say(f"option.{row.field}")),
+                    show_default=False,
+                    parser=reader(row.flag, row.type),
                 ),
             ],
         )
