@@ -199,7 +199,10 @@ def test_a_grid_is_a_product_and_its_names_say_so() -> None:
         (("add",), {"vary": ["optimzer=adam"]}, "optimizer"),
         (("add",), {"vary": ["optimizer"]}, "optimizer"),
         (("add",), {"vary": ["optimizer=adam,"]}, "adam"),
+        (("add",), {"vary": ["foo=1"]}, ", precision, lr"),
         (("add",), {"vary": ["seed=1,2"]}, "--runs"),
+        (("add",), {"vary": ["name=a,b"]}, "name "),
+        ((Experiment("mine"), Experiment("mine", steps=3)), {}, 'name = "…"'),
         (("add",), {"vary": ["steps=1", "steps=2"]}, "steps"),
         (("add",), {"vary": ["steps=1,2"], "steps": 5}, "steps"),
         (("add",), {"vary": ["steps=ten"]}, "ten"),
@@ -214,7 +217,8 @@ def test_a_grid_is_a_product_and_its_names_say_so() -> None:
         ((Experiment("mine"),), {"vary": {"network": "2-a"}}, "2-5-1"),
         (("add",), {"runs": 0}, "0"),
         (("add",), {"runs": 10**9}, "1000000000"),
-        (("add",), {"seed": 2**32 - 1, "runs": 2}, "4294967294"),
+        (("add",), {"seed": 2**32 - 1, "runs": 2}, "--seed 4294967294"),
+        (("add",), {"seed": 2**32, "runs": 2}, "4294967295"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_refused_in_one_line(

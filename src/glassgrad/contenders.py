@@ -4,15 +4,17 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from glassgrad.doors import from_keywords, kind_of
+from glassgrad.doors import from_keywords, kind_of, unknown
 from glassgrad.errors import ExperimentError
-from glassgrad.experiment import FIELDS, Experiment, unknown_setting
+from glassgrad.experiment import FIELDS, Experiment
 from glassgrad.formula.text import number_text
 from glassgrad.method import method
 from glassgrad.tables.optimizers import OPTIMIZERS, optimizer
 
 BARE = ("optimizer", "schedule", "objective", "policy")  # settings whose values name themselves
 RATE = "lr"  # the optimizer's learning rate may be varied by itself
+FIXED = ("name", "seed")  # what makes no other training, and what all of them share
+VARIED = (*(field for field in FIELDS if field not in FIXED), RATE)
 MAX_METHODS = 200
 
 Vary = Mapping[str, Any] | Sequence[str]
@@ -56,10 +58,10 @@ def grid(vary: Vary | None) -> list[dict[str, Any]]:
             raise ExperimentError("compare.twice", what=", ".join(field for field, _ in pairs))
     lists = {field: _several(values) for field, values in vary.items()}
     for field, values in lists.items():
-        if field not in (*FIELDS, RATE):
-            raise unknown_setting(str(field))
-        if field in ("seed", "name"):
-            raise ExperimentError("compare.not_varied", setting=field)
+        if field in FIXED:
+            raise ExperimentError(f"compare.{field}_varied")
+        if field not in VARIED:
+            raise unknown(str(field), VARIED)
         if not values:
             raise ExperimentError("compare.vary", came=f"{field}=")
     return [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
@@ -126,7 +128,8 @@ def contenders(
     seen = [contender.name for contender in found]
     twice = next((name for name in seen if seen.count(name) > 1), None)
     if twice is not None:
-        raise ExperimentError("compare.twice", what=twice)
+        same = len({contender.experiment for contender in found if contender.name == twice}) == 1
+        raise ExperimentError("compare.twice" if same else "compare.same_name", what=twice)
     if len(found) > MAX_METHODS:
         raise ExperimentError("compare.too_many", count=len(found), most=MAX_METHODS)
     return tuple(found)

@@ -4,17 +4,16 @@ Only here are settings of unknown origin checked for their types; inside, an Exp
 """
 
 import dataclasses
-import difflib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from glassgrad.errors import DataError, ExperimentError
-from glassgrad.experiment import FIELDS, Experiment
+from glassgrad.experiment import FIELDS, Experiment, unknown_setting
 from glassgrad.locale import text
 from glassgrad.method import task_of
 from glassgrad.tables.slips import named
@@ -120,7 +119,7 @@ def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     for name in settings:
         if name not in FIELDS:
-            raise _unknown(name)
+            raise unknown(name)
     plain = {name: _plain(name, value) for name, value in settings.items()}
     try:
         found = _model().model_validate(plain)
@@ -155,11 +154,9 @@ def _plain(name: str, value: Any) -> Any:
     return float(value) if kind_of(name) == "number" and type(value) is int else value
 
 
-def _unknown(name: str) -> ExperimentError:
+def unknown(name: str, known: Sequence[str] = FIELDS) -> ExperimentError:
     """The error for a setting that there is not; what other programs call so is known too."""
-    near = difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.4)
-    nearest = MEANT.get(name.lower()) or (near[0] if near else "steps")
-    return ExperimentError("experiment.setting", name=name[:40], nearest=nearest, known=", ".join(FIELDS))
+    return unknown_setting(name, known, MEANT.get(name.lower()))
 
 
 def kind_of(name: str) -> str:
