@@ -350,6 +350,16 @@ def test_the_locale_decides_without_lang(glassgrad: Command, monkeypatch: pytest
     assert locale.language() == "zh"
 
 
+def test_a_language_that_there_is_not_is_refused(glassgrad: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLASSGRAD_LANG", "fr")
+    found = glassgrad("list", "tasks")
+    assert (found.status, found.out) == (2, "")
+    assert found.err == "glassgrad: GLASSGRAD_LANG must be one of en, zh, got 'fr'\n"
+    assert glassgrad("list", "tasks", "--lang", "zh").status == 0
+    monkeypatch.setenv("GLASSGRAD_LANG", "")
+    assert glassgrad("list", "tasks").status == 0
+
+
 # Processes of its own: few, for each takes a second.
 
 

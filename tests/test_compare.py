@@ -202,6 +202,7 @@ def test_a_grid_is_a_product_and_its_names_say_so() -> None:
         (("add",), {"vary": ["foo=1"]}, ", precision, lr"),
         (("add",), {"vary": ["seed=1,2"]}, "--runs"),
         (("add",), {"vary": ["name=a,b"]}, "name "),
+        (("add",), {"vary": ["regulariser=l3"]}, "l1, l2"),
         ((Experiment("mine"), Experiment("mine", steps=3)), {}, 'name = "…"'),
         (("add",), {"vary": ["steps=1", "steps=2"]}, "steps"),
         (("add",), {"vary": ["steps=1,2"], "steps": 5}, "steps"),

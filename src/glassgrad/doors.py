@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from glassgrad.errors import DataError, ExperimentError
+from glassgrad.errors import DataError, ExperimentError, FormulaError
 from glassgrad.experiment import FIELDS, Experiment, unknown_setting
 from glassgrad.locale import text
 from glassgrad.method import task_of
@@ -76,6 +76,14 @@ def read_toml(source: str | Path) -> Experiment:
     is_file = isinstance(source, Path) or source.lower().endswith(".toml")
     path = Path(source) if is_file else None
     settings = _parsed(_text(path) if path else str(source), path.name if path else "TOML")
+    try:
+        return _of_file(settings, path)
+    except (ExperimentError, FormulaError) as error:
+        raise error.within(path.name) if path else error from None
+
+
+def _of_file(settings: dict[str, Any], path: Path | None) -> Experiment:
+    """The experiment that a TOML file describes."""
     base_name = settings.pop("base", None)
     if base_name is not None and not isinstance(base_name, str):
         raise _wrong("base", base_name, "text")

@@ -9,7 +9,7 @@ import typer
 from glassgrad import __version__
 from glassgrad.cli.settings import narrow, reader, with_settings
 from glassgrad.errors import GlassgradError
-from glassgrad.locale import LANGUAGES, Language, say, set_language
+from glassgrad.locale import LANGUAGES, VARIABLE, Language, named_language, say, set_language
 
 
 def main() -> None:
@@ -39,7 +39,10 @@ def _refuse(message: str) -> None:
 
 
 def _language_of(arguments: list[str]) -> None:
-    """Take `--lang en|zh` out of the arguments, wherever it stands: it decides the help texts, too."""
+    """Take `--lang en|zh` out of the arguments, wherever it stands: it decides the help texts, too.
+
+    Without it the environment decides, and a language that there is not is refused, just as that of --lang.
+    """
     for i, argument in enumerate(arguments):
         name, _, value = argument.partition("=")
         if name != "--lang":
@@ -53,6 +56,9 @@ def _language_of(arguments: list[str]) -> None:
             _refuse(say("experiment.choice", setting="--lang", known="en, zh", came=value))
         set_language(chosen[value])
         return
+    wanted = os.environ.get(VARIABLE, "")
+    if wanted and named_language(wanted) is None:
+        _refuse(say("experiment.choice", setting=VARIABLE, known="en, zh", came=wanted))
 
 
 def build() -> typer.Typer:
