@@ -216,6 +216,8 @@ def test_a_grid_is_a_product_and_its_names_say_so() -> None:
         ((["add", "sub"],), {}, "['add', 'sub']"),
         ((3,), {}, '"add"'),
         ((Experiment("mine"),), {"vary": {"network": "2-a"}}, "2-5-1"),
+        (("add",), {"held_out": 0.2}, "held_out = 0.2"),
+        (("add",), {"vary": ["held_out=0,0.2"]}, "held_out = 0.2"),
         (("add",), {"runs": 0}, "0"),
         (("add",), {"runs": 10**9}, "1000000000"),
         (("add",), {"seed": 2**32 - 1, "runs": 2}, "--seed 4294967294"),
