@@ -382,7 +382,9 @@ def test_help_is_quick_for_it_imports_neither_torch_nor_numpy() -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-@pytest.mark.parametrize("command", [[], ["watch"], ["list"], ["export"], ["demo"]])
+@pytest.mark.parametrize(
+    "command", [[], *([name] for name in ("watch", "compare", "judge", "estimators", "list", "export", "demo"))]
+)
 def test_help_is_readable_at_80_columns(
     glassgrad: Command, monkeypatch: pytest.MonkeyPatch, command: list[str], lang: str
 ) -> None:

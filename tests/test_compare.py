@@ -320,12 +320,13 @@ def test_what_python_shows_is_what_is_printed(knob: Comparison) -> None:
 def test_the_command_shows_the_very_run(rates: Comparison) -> None:
     command = shlex.split(rates.contenders[1].command(12))
     assert command == ["glassgrad", "watch", "add", "--optimizer", "adam(lr=0.1)", "--seed", "12"]
-    both = compare("add", vary=["fresh=true,false"], runs=1, train=made_up)
-    assert [one.experiment.fresh for one in both.contenders] == [True, False]
-    assert [one.command(3) for one in both.contenders] == [
-        "glassgrad watch add --fresh --seed 3",
-        "glassgrad watch add --no-fresh --seed 3",
-    ]
+    for vary in (["fresh=true,false"], {"fresh": [True, False]}, {"fresh": np.array([True, False])}):
+        both = compare("add", vary=vary, runs=1, train=made_up)
+        assert [one.experiment.fresh for one in both.contenders] == [True, False]
+        assert [one.command(3) for one in both.contenders] == [
+            "glassgrad watch add --fresh --seed 3",
+            "glassgrad watch add --no-fresh --seed 3",
+        ]
     wide = compare("add", vary={"output_activation": ["tanh"]}, network="2-8-1", runs=1, train=made_up)
     assert wide.contenders[0].command(0).endswith("--network 2-8-1 --output-activation tanh --seed 0")
 

@@ -169,10 +169,9 @@ def with_rate(asked: str, rate: float | str) -> str:
 
 
 def _said(value: Any) -> str:
-    """A setting as the command line has it: a network as 2-5-1."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "-".join(map(str, value)) if isinstance(value, tuple | list) else f"{value}"
+    """A setting as the command line has it: a network as 2-5-1, true and false in small letters."""
+    said = "-".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    return said.lower() if said in ("True", "False") else said  # NumPy's, too
 
 
 def _option(field: str, value: str) -> str:
