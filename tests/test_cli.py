@@ -119,6 +119,25 @@ def test_a_mistake_is_one_line(glassgrad: Command, option: str, value: str) -> N
     assert "Traceback" not in found.err
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("command", "option", "value", "fix"),
+    [
+        ("compare", "--runs", "abc", "100"), ("compare", "--runs", "1e3", "1000"), ("judge", "--runs", "1,000", "1000"),
+        ("watch", "--every", "x", "100"), ("watch", "--seed", "1.5", "100"), ("watch", "--dropout", "half", "0.1"),
+        ("estimators", "--sigma", "one", "0.1"),
+    ],
+)  # fmt: skip
+def test_what_is_no_number_is_said_with_the_fix(
+    glassgrad: Command, command: str, option: str, value: str, fix: str, lang: str
+) -> None:
+    found = glassgrad(command, "add", option, value, "--lang", lang)
+    assert (found.status, found.out, found.err.count("\n")) == (2, "", 1)
+    assert found.err.startswith(f"glassgrad: {option} ")
+    assert f"{option} {fix}\n" in found.err
+    assert value in found.err
+
+
 @pytest.mark.parametrize("value", ["o - tt", "（o - t）**2", "sdg", "nowhere"])
 def test_a_mistake_is_one_line_in_chinese(glassgrad: Command, value: str) -> None:
     found = glassgrad("watch", "add", "--objective", value, "--lang", "zh")
@@ -331,6 +350,16 @@ def test_the_locale_decides_without_lang(glassgrad: Command, monkeypatch: pytest
     assert locale.language() == "zh"
 
 
+def test_a_language_that_there_is_not_is_refused(glassgrad: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLASSGRAD_LANG", "fr")
+    found = glassgrad("list", "tasks")
+    assert (found.status, found.out) == (2, "")
+    assert found.err == "glassgrad: GLASSGRAD_LANG must be one of en, zh, got 'fr'\n"
+    assert glassgrad("list", "tasks", "--lang", "zh").status == 0
+    monkeypatch.setenv("GLASSGRAD_LANG", "")
+    assert glassgrad("list", "tasks").status == 0
+
+
 # Processes of its own: few, for each takes a second.
 
 
@@ -353,7 +382,9 @@ def test_help_is_quick_for_it_imports_neither_torch_nor_numpy() -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-@pytest.mark.parametrize("command", [[], ["watch"], ["list"], ["export"], ["demo"]])
+@pytest.mark.parametrize(
+    "command", [[], *([name] for name in ("watch", "compare", "judge", "estimators", "list", "export", "demo"))]
+)
 def test_help_is_readable_at_80_columns(
     glassgrad: Command, monkeypatch: pytest.MonkeyPatch, command: list[str], lang: str
 ) -> None:

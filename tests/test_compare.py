@@ -1,7 +1,10 @@
 """Experiments against each other: the same seeds for all, pieces that can run anywhere, rows that say what is so."""
 
 import csv
+import errno
+import itertools
 import json
+import os
 import re
 import shlex
 import xml.etree.ElementTree as ElementTree
@@ -16,6 +19,7 @@ import pytest
 import scipy.stats
 from rich.cells import cell_len
 
+import glassgrad as gg
 import plainly
 from glassgrad import plots
 from glassgrad.comparison import Comparison, compare, failed_last
@@ -165,9 +169,12 @@ def test_what_stands_in_the_table_is_not_trained_again(monkeypatch: pytest.Monke
         (None, [{}]),
         (["steps=10,50"], [{"steps": 10}, {"steps": 50}]),
         (["optimizer=adam(lr=0.1, beta1=0.5),sgd"], [{"optimizer": "adam(lr=0.1, beta1=0.5)"}, {"optimizer": "sgd"}]),
+        (["fresh=true,False", "apart=true"], [{"fresh": True, "apart": True}, {"fresh": False, "apart": True}]),
         (["output-activation=tanh", "dropout=0,0.5"],
          [{"output_activation": "tanh", "dropout": 0.0}, {"output_activation": "tanh", "dropout": 0.5}]),
         (["init=W1=[[1, 1]]; b1=[0],default"], [{"init": "W1=[[1, 1]]; b1=[0]"}, {"init": "default"}]),
+        ({"lr": 0.1, "optimizer": "adam"}, [{"lr": 0.1, "optimizer": "adam"}]),
+        ({"steps": np.array([10, 50])}, [{"steps": 10}, {"steps": 50}]),
         ({"network": [(2, 5, 1), "2-8-1"]}, [{"network": (2, 5, 1)}, {"network": "2-8-1"}]),
         ("reward=-abs(a - t),1 - max(a, t)", [{"reward": "-abs(a - t)"}, {"reward": "1 - max(a, t)"}]),
     ],
@@ -192,15 +199,29 @@ def test_a_grid_is_a_product_and_its_names_say_so() -> None:
         (("add",), {"vary": ["optimzer=adam"]}, "optimizer"),
         (("add",), {"vary": ["optimizer"]}, "optimizer"),
         (("add",), {"vary": ["optimizer=adam,"]}, "adam"),
+        (("add",), {"vary": ["foo=1"]}, ", precision, lr"),
         (("add",), {"vary": ["seed=1,2"]}, "--runs"),
+        (("add",), {"vary": ["name=a,b"]}, "name "),
+        (("add",), {"vary": ["regulariser=l3"]}, "l1, l2"),
+        ((Experiment("mine"), Experiment("mine", steps=3)), {}, 'name = "…"'),
         (("add",), {"vary": ["steps=1", "steps=2"]}, "steps"),
         (("add",), {"vary": ["steps=1,2"], "steps": 5}, "steps"),
         (("add",), {"vary": ["steps=ten"]}, "ten"),
         (("add",), {"vary": ["objective=reward"]}, "reward"),
         (("add",), {"vary": {"dropout": [i / 1000 for i in range(MAX_METHODS + 1)]}}, str(MAX_METHODS)),
+        (("add",), {"vary": 5}, '{"lr": [0.1, 0.01]}'),
+        (("add",), {"vary": [("lr", [0.1])]}, "('lr', [0.1])"),
+        (("add",), {"vary": {3: [1]}}, "3"),
+        (("add",), {"vary": {"steps": []}}, "steps="),
+        ((["add", "sub"],), {}, "['add', 'sub']"),
+        ((3,), {}, '"add"'),
+        ((Experiment("mine"),), {"vary": {"network": "2-a"}}, "2-5-1"),
+        (("add",), {"held_out": 0.2}, "held_out = 0.2"),
+        (("add",), {"vary": ["held_out=0,0.2"]}, "held_out = 0.2"),
         (("add",), {"runs": 0}, "0"),
         (("add",), {"runs": 10**9}, "1000000000"),
-        (("add",), {"seed": 2**32 - 1, "runs": 2}, "4294967294"),
+        (("add",), {"seed": 2**32 - 1, "runs": 2}, "--seed 4294967294"),
+        (("add",), {"seed": 2**32, "runs": 2}, "4294967295"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_refused_in_one_line(
@@ -290,9 +311,22 @@ def test_the_tables_fit_80_columns(rates: Comparison, knob: Comparison, chosen: 
         assert "None" not in text
 
 
+def test_what_python_shows_is_what_is_printed(knob: Comparison) -> None:
+    for found in (knob, gg.watch("knob", steps=3), gg.judge("knob", runs=0), gg.estimators(samples=400)):
+        assert repr(found) == found.to_text()
+        assert len(repr(found)) < 20_000
+
+
 def test_the_command_shows_the_very_run(rates: Comparison) -> None:
     command = shlex.split(rates.contenders[1].command(12))
     assert command == ["glassgrad", "watch", "add", "--optimizer", "adam(lr=0.1)", "--seed", "12"]
+    for vary in (["fresh=true,false"], {"fresh": [True, False]}, {"fresh": np.array([True, False])}):
+        both = compare("add", vary=vary, runs=1, train=made_up)
+        assert [one.experiment.fresh for one in both.contenders] == [True, False]
+        assert [one.command(3) for one in both.contenders] == [
+            "glassgrad watch add --fresh --seed 3",
+            "glassgrad watch add --no-fresh --seed 3",
+        ]
     wide = compare("add", vary={"output_activation": ["tanh"]}, network="2-8-1", runs=1, train=made_up)
     assert wide.contenders[0].command(0).endswith("--network 2-8-1 --output-activation tanh --seed 0")
 
@@ -323,8 +357,10 @@ def test_pictures_are_written(rates: Comparison, knob: Comparison, tmp_path: Pat
     assert "knob-fixed" in knob._repr_html_()
     with pytest.raises(GlassgradError, match=r"\.png"):
         plots.save(knob, str(tmp_path / "knob.pdf"))
+    knob.plot(str(tmp_path / "new" / "folder" / "knob.svg"))
+    assert (tmp_path / "new" / "folder" / "knob.svg").exists()
     with pytest.raises(GlassgradError, match="cannot write"):
-        plots.save(knob, str(tmp_path / "nowhere" / "knob.png"))
+        plots.save(knob, str(tmp_path / "knob.png" / "knob.png"))
 
 
 def test_pictures_are_the_same_each_time(knob: Comparison) -> None:
@@ -340,7 +376,7 @@ def test_chinese_pictures_need_a_font(knob: Comparison, monkeypatch: pytest.Monk
 
 
 def test_one_line_a_run(rates: Comparison, tmp_path: Path) -> None:
-    file = tmp_path / "runs.csv"
+    file = tmp_path / "new" / "runs.csv"
     rates.to_csv(str(file))
     with file.open(encoding="utf-8", newline="") as stream:
         lines = list(csv.DictReader(stream))
@@ -357,7 +393,7 @@ def test_one_line_a_run(rates: Comparison, tmp_path: Path) -> None:
 def test_parquet_has_the_same_rows_with_their_types(rates: Comparison, tmp_path: Path) -> None:
     from pyarrow import parquet
 
-    file = str(tmp_path / "runs.parquet")
+    file = str(tmp_path / "new" / "runs.parquet")
     rates.to_parquet(file)
     table = parquet.read_table(file)
     assert {field.name: str(field.type) for field in table.schema} == {
@@ -532,6 +568,17 @@ def test_the_command_prints_json_alone(capsys: pytest.CaptureFixture[str], tmp_p
 
 
 @pytest.mark.usefixtures("no_training")
+def test_every_file_that_is_asked_for_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("a.png", "b.svg", "c.csv", "d.csv", "e.parquet", "f.parquet")]
+    options = ("--plot", "--plot", "--csv", "--csv", "--parquet", "--parquet")
+    command_line("compare", "add", "--runs", "20", *itertools.chain(*zip(options, files, strict=True)))
+    told = capsys.readouterr().err
+    assert all(Path(file).stat().st_size and file in told for file in files)
+    command_line("estimators", "--samples", "400", "--plot", files[0] + ".svg", "--plot", files[0] + ".png")
+    assert all(Path(f"{files[0]}.{ending}").stat().st_size for ending in ("svg", "png"))
+
+
+@pytest.mark.usefixtures("no_training")
 def test_labels_against_reward_stand_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "runs.csv"
     command_line("compare", "labels-and-reward", "--runs", "3", "--steps", "5", "--csv", str(file))
@@ -567,6 +614,38 @@ def test_what_cannot_be_written_is_refused_before_training(
     monkeypatch.setattr("glassgrad.engines.compiled.train_many", lambda *_: pytest.fail("it trained"))
     with pytest.raises(GlassgradError):
         command_line("compare", "add", *options)
+
+
+@pytest.mark.parametrize("chosen", LANGUAGES)
+@pytest.mark.parametrize("option", ["--csv", "--parquet", "--plot"])
+@pytest.mark.parametrize("place", ["folder", "file/runs"])
+def test_a_place_where_nothing_can_be_written_is_refused_before_training(
+    chosen: Language, option: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glassgrad.engines.compiled.train_many", lambda *_: pytest.fail("it trained"))
+    set_language(chosen)
+    ending = {"--plot": ".png"}.get(option, f".{option[2:]}")
+    (tmp_path / f"folder{ending}").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(GlassgradError) as refused:
+        command_line("compare", "add", option, str(tmp_path / f"{place}{ending}"))
+    said = str(refused.value)
+    assert place in said
+    assert os.strerror(errno.EISDIR if place == "folder" else errno.ENOTDIR) in said
+    assert "--out" not in said
+
+
+def test_what_a_file_holds_stays_until_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: Any) -> Runs:
+        raise ExperimentError("experiment.no_reward")
+
+    monkeypatch.setattr("glassgrad.engines.compiled.train_many", refused)
+    old, new = tmp_path / "old.csv", tmp_path / "new.svg"
+    old.write_text("mine", encoding="utf-8")
+    with pytest.raises(ExperimentError):
+        command_line("compare", "add", "--csv", str(old), "--plot", str(new))
+    assert old.read_text(encoding="utf-8") == "mine"
+    assert not new.exists()
 
 
 def test_the_learning_rate_may_be_varied_by_itself() -> None:

@@ -193,6 +193,19 @@ def test_a_file(tmp_path: Path) -> None:
     assert read_toml(str(file)).name == "other"
 
 
+@pytest.mark.parametrize("wrong", ["steps = 'x'", "base = 'ad'", "base = 3", "lr = 1", "task = 'add'\ntruth = 'x1 +'"])
+def test_a_wrong_setting_is_said_with_its_file(tmp_path: Path, wrong: str, lang: Language) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(wrong, encoding="utf-8")
+    with pytest.raises(GlassgradError) as caught:
+        from_keywords(str(file))
+    assert str(caught.value).startswith("mine.toml: " if lang == "en" else "mine.toml：")
+    file.write_text("steps = 3", encoding="utf-8")
+    with pytest.raises(GlassgradError) as caught:
+        from_keywords(str(file), steps="x")
+    assert "mine.toml" not in str(caught.value)
+
+
 def test_data_is_looked_for_beside_the_file(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("a,b,c,t\n1,2,3,4\n", encoding="utf-8")
     file = tmp_path / "mine.toml"

@@ -21,11 +21,13 @@ import pytest
 import glassgrad
 import glassgrad.engines.torch as engine
 from glassgrad.cli.main import main
-from glassgrad.experiment import Experiment
+from glassgrad.engines.compiled import kernel
+from glassgrad.experiment import MAX_LAYERS, MAX_OUTPUTS, MAX_UNITS, Experiment
 from glassgrad.locale import LANGUAGES, Language, Text, say, set_language
 from glassgrad.record import Record
 from glassgrad.report import labels_and_reward as against
 from glassgrad.report.claims import knob_reaches, weights_approach_one
+from glassgrad.report.demo import RUNS
 from glassgrad.report.feedback import feedback
 from glassgrad.report.labels_text import cells
 from glassgrad.report.shelf import shelf
@@ -322,3 +324,12 @@ def test_the_page_on_the_experiments_has_all_of_them(language: Language) -> None
     headings = re.findall(r"^## (.*)$", source("docs/experiments", language), re.MULTILINE)
     named = [name for heading in headings for name in re.findall(r"`([\w-]+)`", heading)]
     assert named == list(EXPERIMENTS)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_limits_are_those_of_the_program(language: Language) -> None:
+    heading = {"en": "## Limits", "zh": "## 局限"}[language]
+    section = source("README", language).partition(f"{heading}\n")[2].partition("\n## ")[0]
+    found = numbers(re.sub(r"(?<=\d) ?(?=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff])(?=\d)", " ", section))
+    limits = [MAX_LAYERS, MAX_UNITS, MAX_OUTPUTS, kernel.MOST, RUNS, against.OUTSIDE_OBSERVED]
+    assert [number for number in found if number in limits] == limits

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from glassgrad.why import Why
 
 MAX_RUNS = 10_000_000
+LAST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,9 @@ class Comparison:
 
         write_parquet(self, file)
 
+    def __repr__(self) -> str:
+        return self.to_text()
+
     def _repr_html_(self) -> str:
         from glassgrad.report.compare_html import fragment
 
@@ -201,7 +205,9 @@ def compare(
     """
     seed0 = settings.pop("seed", seed0)
     _within("runs", runs, 1, MAX_RUNS)
-    _within("seed", seed0, 0, 2**32 - runs)
+    _within("seed", seed0, 0, LAST_SEED)
+    if seed0 + runs - 1 > LAST_SEED:
+        raise ExperimentError("compare.seeds", seed=seed0, runs=runs, last=LAST_SEED, fix=LAST_SEED - runs + 1)
     found = contenders(names or ("add",), grid(vary), settings)
     tables = trained([contender.experiment for contender in found], range(seed0, seed0 + runs), progress, train)
     finished = [(contender, table) for contender, table in zip(found, tables, strict=True) if table is not None]

@@ -1,22 +1,23 @@
 """What is compared: experiments by name, changed by settings, in every combination of the values to try."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from glassgrad.doors import from_keywords
+from glassgrad.doors import from_keywords, kind_of, unknown
 from glassgrad.errors import ExperimentError
-from glassgrad.experiment import FIELDS, Experiment, unknown_setting
+from glassgrad.experiment import FIELDS, Experiment
 from glassgrad.formula.text import number_text
 from glassgrad.method import method
 from glassgrad.tables.optimizers import OPTIMIZERS, optimizer
 
 BARE = ("optimizer", "schedule", "objective", "policy")  # settings whose values name themselves
 RATE = "lr"  # the optimizer's learning rate may be varied by itself
+FIXED = ("name", "seed")  # what makes no other training, and what all of them share
+VARIED = (*(field for field in FIELDS if field not in FIXED), RATE)
 MAX_METHODS = 200
 
-Vary = Mapping[str, Sequence[Any]] | Sequence[str]
+Vary = Mapping[str, Any] | Sequence[str]
 
 
 class Contender(NamedTuple):
@@ -32,12 +33,14 @@ class Contender(NamedTuple):
         import shlex
 
         base, *settings = self.arguments
-        options = (f"--{field.replace('_', '-')} {shlex.quote(value)}" for field, value in settings)
+        options = (_option(field, shlex.quote(value)) for field, value in settings)
         return " ".join(["glassgrad watch", shlex.quote(base[1]), *options, f"--seed {seed}"])
 
 
 def grid(vary: Vary | None) -> list[dict[str, Any]]:
     """Every combination of the values to try; a comma within brackets does not part two values.
+
+    vary: the values of each setting, {"steps": [10, 50]}, one alone being a list of one; or texts.
 
     Raises:
         ExperimentError: a setting does not exist, has no values, or cannot be varied.
@@ -49,28 +52,41 @@ def grid(vary: Vary | None) -> list[dict[str, Any]]:
     if vary is None:
         return [{}]
     if not isinstance(vary, Mapping):
-        pairs = [_written(text) for text in ([vary] if isinstance(vary, str) else vary)]
+        pairs = [_written(text) for text in _several(vary)]
         vary = dict(pairs)
         if len(vary) < len(pairs):
             raise ExperimentError("compare.twice", what=", ".join(field for field, _ in pairs))
-    for field, values in vary.items():
-        if field not in (*FIELDS, RATE):
-            raise unknown_setting(field)
-        if field in ("seed", "name"):
-            raise ExperimentError("compare.not_varied", setting=field)
-        if isinstance(values, str) or not len(values):
-            raise ExperimentError("compare.vary", came=f"{field}={values}"[:40])
-    return [dict(zip(vary, values, strict=True)) for values in itertools.product(*vary.values())]
+    lists = {field: _several(values) for field, values in vary.items()}
+    for field, values in lists.items():
+        if field in FIXED:
+            raise ExperimentError(f"compare.{field}_varied")
+        if field not in VARIED:
+            raise unknown(str(field), VARIED)
+        if not values:
+            raise ExperimentError("compare.vary", came=f"{field}=")
+    return [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
 
 
-def _written(text: str) -> tuple[str, list[Any]]:
+def _several(values: Any) -> tuple[Any, ...]:
+    """Values as they are listed; a text, or whatever else is no list, is one value."""
+    if isinstance(values, str):
+        return (values,)
+    try:
+        return tuple(values)
+    except TypeError:
+        return (values,)
+
+
+def _written(text: Any) -> tuple[str, list[Any]]:
     """`steps=10,50` as ("steps", [10, 50])."""
+    if not isinstance(text, str):
+        raise ExperimentError("compare.vary_python", came=repr(text)[:40])
     field, _, values = text.partition("=")
     field = field.strip().removeprefix("--").replace("-", "_")
     parts = [part.strip() for part in _parts(values)]
     if not field.isidentifier() or not all(parts):
         raise ExperimentError("compare.vary", came=text[:40])
-    return field, [_number(field, part) for part in parts]
+    return field, [_value(field, part) for part in parts]
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -84,18 +100,17 @@ def _parts(text: str) -> Iterator[str]:
     yield text[since:]
 
 
-def _number(field: str, text: str) -> Any:
-    """The value of a setting that is a number; a value that is none is refused later, as any setting is."""
-    kind = next((str(row.type) for row in fields(Experiment) if row.name == field), "")
-    if field == RATE:
-        kind = "float"
-    for word, number in (("int", int), ("float", float)):
-        if kind.replace("typing.", "").removeprefix("<class '").startswith(word):
-            try:
-                return number(text)
-            except ValueError:
-                return text
-    return text
+_YES = {"true": True, "false": False}
+_READ: dict[str, Callable[[str], Any]] = {"integer": int, "number": float, "yes": lambda text: _YES[text.lower()]}
+
+
+def _value(field: str, text: str) -> Any:
+    """The value of a setting that is no text; one that cannot be read is refused later, as any setting is."""
+    kind = "number" if field == RATE else kind_of(field) if field in FIELDS else "text"
+    try:
+        return _READ[kind](text) if kind in _READ else text
+    except (KeyError, ValueError):
+        return text
 
 
 def contenders(
@@ -113,7 +128,8 @@ def contenders(
     seen = [contender.name for contender in found]
     twice = next((name for name in seen if seen.count(name) > 1), None)
     if twice is not None:
-        raise ExperimentError("compare.twice", what=twice)
+        same = len({contender.experiment for contender in found if contender.name == twice}) == 1
+        raise ExperimentError("compare.twice" if same else "compare.same_name", what=twice)
     if len(found) > MAX_METHODS:
         raise ExperimentError("compare.too_many", count=len(found), most=MAX_METHODS)
     return tuple(found)
@@ -121,7 +137,7 @@ def contenders(
 
 def _contender(name: str | Experiment, cell: Mapping[str, Any], settings: Mapping[str, Any]) -> Contender:
     changes = {field: value for field, value in {**settings, **cell}.items() if field != RATE}
-    experiment = name.change(**changes) if isinstance(name, Experiment) else from_keywords(name, **changes)
+    experiment = from_keywords(name, **changes)
     if RATE in cell:
         changes["optimizer"] = with_rate(experiment.optimizer, cell[RATE])
         experiment = experiment.change(optimizer=changes["optimizer"])
@@ -153,5 +169,14 @@ def with_rate(asked: str, rate: float | str) -> str:
 
 
 def _said(value: Any) -> str:
-    """A setting as the command line has it: a network as 2-5-1."""
-    return "-".join(map(str, value)) if isinstance(value, tuple | list) else f"{value}"
+    """A setting as the command line has it: a network as 2-5-1, true and false in small letters."""
+    said = "-".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    return said.lower() if said in ("True", "False") else said  # NumPy's, too
+
+
+def _option(field: str, value: str) -> str:
+    """A setting as an option: --steps 10, --fresh, --no-fresh."""
+    name = field.replace("_", "-")
+    if field in FIELDS and kind_of(field) == "yes":
+        return f"--{name}" if _YES[value] else f"--no-{name}"
+    return f"--{name} {value}"

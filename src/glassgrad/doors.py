@@ -4,17 +4,16 @@ Only here are settings of unknown origin checked for their types; inside, an Exp
 """
 
 import dataclasses
-import difflib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from glassgrad.errors import DataError, ExperimentError
-from glassgrad.experiment import FIELDS, Experiment
+from glassgrad.errors import DataError, ExperimentError, FormulaError
+from glassgrad.experiment import FIELDS, Experiment, unknown_setting
 from glassgrad.locale import text
 from glassgrad.method import task_of
 from glassgrad.tables.slips import named
@@ -37,21 +36,25 @@ MEANT = {
 """What other programs call some settings, and what they are here."""
 
 
-def from_keywords(name: str, /, **settings: Any) -> Experiment:
-    """An experiment that ships, or one from a TOML file, with some settings changed.
+def from_keywords(name: str | Experiment, /, **settings: Any) -> Experiment:
+    """An experiment that ships, or one from a TOML file, or one of one's own, with some settings changed.
 
-    name: one of `glassgrad list`, or a file that ends in .toml.
+    name: one of `glassgrad list`, or a file that ends in .toml, or an Experiment.
     settings: fields of an Experiment. `network` may be "2-5-1"; "none" takes away a reward, a clip, ….
         Where the task or the data change and the network is not given, it reads as many inputs as there are.
 
     Raises:
-        ExperimentError: a setting is unknown, or its value will not do.
+        ExperimentError: it is none of these; a setting is unknown, or its value will not do.
         DataError: a file cannot be used.
 
     Example:
         >>> from_keywords("add", seed=7, network="2-8-1").network
         (2, 8, 1)
     """
+    if isinstance(name, Experiment):
+        return _changed(name, settings)
+    if not isinstance(name, str):
+        raise ExperimentError("doors.name", came=_shown(name))
     base = read_toml(Path(name)) if name.lower().endswith(".toml") else named(name)
     return _changed(base, settings)
 
@@ -73,6 +76,14 @@ def read_toml(source: str | Path) -> Experiment:
     is_file = isinstance(source, Path) or source.lower().endswith(".toml")
     path = Path(source) if is_file else None
     settings = _parsed(_text(path) if path else str(source), path.name if path else "TOML")
+    try:
+        return _of_file(settings, path)
+    except (ExperimentError, FormulaError) as error:
+        raise error.within(path.name) if path else error from None
+
+
+def _of_file(settings: dict[str, Any], path: Path | None) -> Experiment:
+    """The experiment that a TOML file describes."""
     base_name = settings.pop("base", None)
     if base_name is not None and not isinstance(base_name, str):
         raise _wrong("base", base_name, "text")
@@ -116,7 +127,7 @@ def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     for name in settings:
         if name not in FIELDS:
-            raise _unknown(name)
+            raise unknown(name)
     plain = {name: _plain(name, value) for name, value in settings.items()}
     try:
         found = _model().model_validate(plain)
@@ -148,17 +159,15 @@ def _plain(name: str, value: Any) -> Any:
     optional = type(None) in get_args(get_type_hints(Experiment)[name])
     if optional and isinstance(value, str) and value.strip().lower() in ("none", ""):
         return None
-    return float(value) if _kind(name) == "number" and type(value) is int else value
+    return float(value) if kind_of(name) == "number" and type(value) is int else value
 
 
-def _unknown(name: str) -> ExperimentError:
+def unknown(name: str, known: Sequence[str] = FIELDS) -> ExperimentError:
     """The error for a setting that there is not; what other programs call so is known too."""
-    near = difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.4)
-    nearest = MEANT.get(name.lower()) or (near[0] if near else "steps")
-    return ExperimentError("experiment.setting", name=name[:40], nearest=nearest, known=", ".join(FIELDS))
+    return unknown_setting(name, known, MEANT.get(name.lower()))
 
 
-def _kind(name: str) -> str:
+def kind_of(name: str) -> str:
     """What a setting is: integer, number, text, yes, sizes, choice."""
     hint = get_type_hints(Experiment)[name]
     if type(None) in get_args(hint):
@@ -177,7 +186,7 @@ _EXAMPLES = {
 def _refused(problem: Any, settings: Mapping[str, Any]) -> ExperimentError:
     """pydantic's first complaint in our words."""
     name = str(problem["loc"][0])
-    kind = _kind(name)
+    kind = kind_of(name)
     if kind == "sizes":
         return ExperimentError("experiment.network", came=_shown(settings[name]))
     if kind == "choice" and isinstance(settings[name], str):

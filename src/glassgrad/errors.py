@@ -6,6 +6,8 @@ GlassgradError            anything that the user can mend: exit status 2, no tra
 └── DataError             a file of the user's that cannot be used
 """
 
+from typing import Self
+
 from glassgrad.locale import say
 
 
@@ -21,9 +23,22 @@ class GlassgradError(Exception):
         super().__init__(key)
         self.key = key
         self.values = values
+        self.pieces: tuple[str, ...] = ()
+
+    def within(self, piece: str) -> Self:
+        """The same error, said of a piece of an experiment (its reward, its objective, …), or of the file it is in."""
+        self.pieces = (piece, *self.pieces)
+        return self
+
+    def message(self) -> str:
+        """What is wrong, without where."""
+        return say(self.key, **self.values)
 
     def __str__(self) -> str:
-        return " ".join(say(self.key, **self.values).split())
+        message = self.message()
+        for piece in reversed(self.pieces):
+            message = say("formula.within", piece=piece, message=message)
+        return " ".join(message.split())
 
 
 class FormulaError(GlassgradError):
@@ -33,15 +48,10 @@ class FormulaError(GlassgradError):
         super().__init__(key, **{name: _said(value) for name, value in values.items()})
         self.formula = formula
         self.position = position
-        self.piece = ""
 
-    def within(self, piece: str) -> "FormulaError":
-        """The same error, said of a piece of an experiment: its reward, its objective, …"""
-        self.piece = piece
-        return self
-
-    def __str__(self) -> str:
-        message = super().__str__()
+    def message(self) -> str:
+        """What is wrong, and in which formula."""
+        message = super().message()
         if self.position:
             message = say(
                 "formula.at",
@@ -49,9 +59,7 @@ class FormulaError(GlassgradError):
                 position=self.position,
                 message=message,
             )
-        if self.piece:
-            message = say("formula.within", piece=self.piece, message=message)
-        return " ".join(message.split())
+        return message
 
 
 class ExperimentError(GlassgradError):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from glassgrad.doors import from_keywords
 from glassgrad.draws import Floats
 from glassgrad.errors import ExperimentError, FormulaError
 from glassgrad.experiment import MAX_STEPS, Experiment
@@ -128,6 +129,9 @@ class Estimates:
             save(self, file)
         return figure(self)
 
+    def __repr__(self) -> str:
+        return self.to_text()
+
     def _repr_html_(self) -> str:
         from glassgrad.report.estimators_html import fragment
 
@@ -178,7 +182,7 @@ def estimators(
     if both is not None:
         raise ExperimentError("estimators.not_both", setting=both)
     given = {"truth": truth, "reward": reward, "objective": objective, "seed": seed, **settings}
-    experiment = _experiment(name, {key: value for key, value in given.items() if value is not None})
+    experiment = from_keywords(name, **{key: value for key, value in given.items() if value is not None})
     return _at_step(experiment, step, sigma, samples, progress)
 
 
@@ -228,12 +232,6 @@ def _own(objective: str | None, situation: Situation) -> list[tuple[Estimator, A
     row = own(objective) if objective is not None else None
     lines = arriving(row, situation) if row is not None else None
     return [(row, lines)] if row is not None and lines is not None else []
-
-
-def _experiment(name: str | Experiment, settings: dict[str, Any]) -> Experiment:
-    from glassgrad.doors import from_keywords
-
-    return name.change(**settings) if isinstance(name, Experiment) else from_keywords(name, **settings)
 
 
 def _at_step(

@@ -1,6 +1,7 @@
 """An experiment: everything that decides a training, as one frozen value that can be written out and read back."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -139,14 +140,13 @@ class Experiment:
 FIELDS: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(Experiment))
 
 
-def unknown_setting(name: str) -> ExperimentError:
-    """The error for a setting that no experiment has."""
+def unknown_setting(name: str, known: Sequence[str] = FIELDS, meant: str | None = None) -> ExperimentError:
+    """The error for a setting that is none of those that are known; meant: the one that it will have meant."""
     import difflib
 
-    near = difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.4)
-    return ExperimentError(
-        "experiment.setting", name=name, nearest=near[0] if near else "steps", known=", ".join(FIELDS)
-    )
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    nearest = meant or (near[0] if near else "steps")
+    return ExperimentError("experiment.setting", name=name[:40], nearest=nearest, known=", ".join(known))
 
 
 def _within(setting: str, value: float, low: float, high: float) -> None:

@@ -137,6 +137,9 @@ class Judgement:
             save(self, file)
         return figure(self)
 
+    def __repr__(self) -> str:
+        return self.to_text()
+
     def _repr_html_(self) -> str:
         from glassgrad.report.judge_html import fragment
 
@@ -198,9 +201,7 @@ def judge(
 def _experiment(what: Any, settings: dict[str, Any]) -> Experiment:
     from glassgrad.doors import from_keywords
 
-    if isinstance(what, Experiment):
-        return what.change(**settings)
-    if not isinstance(what, str):
+    if not isinstance(what, str | Experiment):
         raise ExperimentError("judge.what", came=type(what).__name__)
     return from_keywords(what, **settings)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from glassgrad.comparison import Comparison, Row
 from glassgrad.errors import DataError
+from glassgrad.files import writing
 from glassgrad.locale import Language, language, text
 from glassgrad.method import method
 from glassgrad.runs import Runs
@@ -68,16 +69,12 @@ def save_picture(
     """
     if not file.lower().endswith(ENDINGS):
         raise DataError("compare.ending", file=file, option="--plot", known=", ".join(ENDINGS))
-    try:
+    with writing(file) as path:
         if file.lower().endswith(".png"):
             with style() as said:
-                draw(said).savefig(file, dpi=160)
-            return
-        written = svg() if file.lower().endswith(".svg") else html()
-        with open(file, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(written)
-    except OSError as error:
-        raise DataError("cli.cannot_write", file=file, reason=error.strerror or str(error)) from None
+                draw(said).savefig(path, dpi=160)
+        else:
+            path.write_text(svg() if file.lower().endswith(".svg") else html(), encoding="utf-8", newline="\n")
 
 
 def svg(comparison: Comparison) -> str:

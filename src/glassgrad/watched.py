@@ -13,6 +13,7 @@ from glassgrad.engines.replay import final_outputs, outputs
 from glassgrad.equations import MOST, Step
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
+from glassgrad.files import writing
 from glassgrad.insight import Units, answers, errors, units
 from glassgrad.method import Method, method
 from glassgrad.record import Record
@@ -159,7 +160,8 @@ class Watch:
 
         figure = curve(self.record)
         if file is not None:
-            figure.savefig(file)
+            with writing(file) as path:
+                figure.savefig(path)
         return figure
 
     def to_text(self) -> str:
@@ -173,6 +175,9 @@ class Watch:
         from glassgrad.report.page import page
 
         return page([self])
+
+    def __repr__(self) -> str:
+        return self.to_text()
 
     def _repr_html_(self) -> str:
         import html
@@ -210,7 +215,7 @@ def watch(
     """
     from glassgrad.doors import from_keywords
 
-    experiment = name.change(**settings) if isinstance(name, Experiment) else from_keywords(name, **settings)
+    experiment = from_keywords(name, **settings)
     if every < 1:
         raise ExperimentError("experiment.range", setting="every", low=1, high=experiment.steps, came=every)
     of = method(experiment)

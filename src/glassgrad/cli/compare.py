@@ -29,9 +29,9 @@ def run(
     runs: int | None,
     why: bool,
     form: str,
-    plot: str | None,
-    csv: str | None,
-    parquet: str | None,
+    plot: Sequence[str],
+    csv: Sequence[str],
+    parquet: Sequence[str],
     settings: dict[str, Any],
 ) -> None:
     """Train, compare, show; what cannot be written is refused before anything is trained."""
@@ -46,8 +46,8 @@ def run(
         found = _slips([name for name in names if name != SLIPS], runs, form, settings)
     else:
         found = _compare(names, vary, runs, why, form, settings)
-    for file, writer in ((plot, partial(save, found)), (csv, found.to_csv), (parquet, found.to_parquet)):
-        if file is not None:
+    for files, writer in ((plot, partial(save, found)), (csv, found.to_csv), (parquet, found.to_parquet)):
+        for file in files:
             writer(file)
             tell(say("cli.written", file=file))
 
@@ -97,11 +97,11 @@ def _slips(names: Sequence[str], runs: int | None, form: str, settings: dict[str
     return found.comparison
 
 
-def _check(form: str, files: dict[str, str | None]) -> None:
+def _check(form: str, asked: dict[str, Sequence[str]]) -> None:
     if form not in FORMATS:
         raise ExperimentError("experiment.choice", setting="--format", known=", ".join(FORMATS), came=form)
-    for option, file in files.items():
-        if file is not None:
+    for option, files in asked.items():
+        for file in files:
             check_file(option, file, ENDINGS[option])
-    if files["--parquet"] is not None:
+    if asked["--parquet"]:
         need_pyarrow()

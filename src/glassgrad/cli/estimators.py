@@ -1,6 +1,7 @@
 """`glassgrad estimators`: estimators of the policy gradient beside the exact one: tables, JSON, a page, a picture."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from glassgrad.cli.terminal import check_file, parts, progress, tell, write
@@ -23,15 +24,15 @@ def run(
     logits: str | None,
     samples: int,
     form: str,
-    plot: str | None,
+    plot: Sequence[str],
     out: str | None,
     settings: dict[str, Any],
 ) -> None:
     """Estimate, hold against the exact gradient, show; what cannot be written is refused before."""
     if form not in FORMATS:
         raise ExperimentError("experiment.choice", setting="--format", known=", ".join(FORMATS), came=form)
-    if plot is not None:
-        check_file("--plot", plot, ENDINGS)
+    for file in plot:
+        check_file("--plot", file, ENDINGS)
     with progress(say("estimators.estimating")) as tick:
         found = estimated(
             name, step=step, mu=mu, sigma=sigma, logits=logits, samples=samples, progress=tick, **settings
@@ -40,9 +41,9 @@ def run(
         parts(found.to_text, estimators_parts(found))
     else:
         write(_formatted(found, form), out)
-    if plot is not None:
-        found.plot(plot)
-        tell(say("cli.written", file=plot))
+    for file in plot:
+        found.plot(file)
+        tell(say("cli.written", file=file))
 
 
 def _formatted(found: Estimates, form: str) -> str:

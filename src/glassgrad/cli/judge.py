@@ -1,6 +1,7 @@
 """`glassgrad judge`: what a training learns from, which objective it climbs, what becomes of it: text, JSON, a page."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -18,12 +19,15 @@ from glassgrad.report.judge_text import judge_parts
 FORMATS = ("text", "json", "html")
 
 
-def run(name: str, *, runs: int | None, form: str, plot: str | None, out: str | None, settings: dict[str, Any]) -> None:
+def run(
+    name: str, *, runs: int | None, form: str, plot: Sequence[str], out: str | None, settings: dict[str, Any]
+) -> None:
     """Judge, show; exit status 1 if the runs contradict a prediction."""
     if form not in FORMATS:
         raise ExperimentError("experiment.choice", setting="--format", known=", ".join(FORMATS), came=form)
-    if plot is not None:
-        check_file("--plot", plot, ENDINGS)
+    for file in plot:
+        check_file("--plot", file, ENDINGS)
+    if plot:
         refuse(from_keywords(name, **settings))
     with progress(say("judge.training")) as tick:
         found = judged(name, runs=runs, progress=tick, **settings)
@@ -31,9 +35,9 @@ def run(name: str, *, runs: int | None, form: str, plot: str | None, out: str | 
         parts(found.to_text, judge_parts(found))
     else:
         write(_formatted(found, form), out)
-    if plot is not None:
-        found.plot(plot)
-        tell(say("cli.written", file=plot))
+    for file in plot:
+        found.plot(file)
+        tell(say("cli.written", file=file))
     if not found.held:
         raise typer.Exit(1)
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from glassgrad import __version__
-from glassgrad.cli.settings import narrow, with_settings
+from glassgrad.cli.settings import narrow, reader, with_settings
 from glassgrad.errors import GlassgradError
-from glassgrad.locale import LANGUAGES, Language, say, set_language
+from glassgrad.locale import LANGUAGES, VARIABLE, Language, named_language, say, set_language
 
 
 def main() -> None:
@@ -39,7 +39,10 @@ def _refuse(message: str) -> None:
 
 
 def _language_of(arguments: list[str]) -> None:
-    """Take `--lang en|zh` out of the arguments, wherever it stands: it decides the help texts, too."""
+    """Take `--lang en|zh` out of the arguments, wherever it stands: it decides the help texts, too.
+
+    Without it the environment decides, and a language that there is not is refused, just as that of --lang.
+    """
     for i, argument in enumerate(arguments):
         name, _, value = argument.partition("=")
         if name != "--lang":
@@ -53,6 +56,9 @@ def _language_of(arguments: list[str]) -> None:
             _refuse(say("experiment.choice", setting="--lang", known="en, zh", came=value))
         set_language(chosen[value])
         return
+    wanted = os.environ.get(VARIABLE, "")
+    if wanted and named_language(wanted) is None:
+        _refuse(say("experiment.choice", setting=VARIABLE, known="en, zh", came=wanted))
 
 
 def build() -> typer.Typer:
@@ -87,16 +93,20 @@ def build() -> typer.Typer:
 def _described(command: Any) -> Any:
     """The options' help in the language in force: it stands in the catalogue under the option's name."""
     import inspect
+    from typing import get_args
 
     signature = inspect.signature(command)
     for name, parameter in signature.parameters.items():
         for info in getattr(parameter.annotation, "__metadata__", ()):
             info.help = narrow(say(f"option.{name}"))
+            kind, *_ = get_args(get_args(parameter.annotation)[0]) or get_args(parameter.annotation)
+            info.parser = reader(str(info.default), kind)  # typer keeps an option's first name there
     return command
 
 
 Name = Annotated[str, typer.Argument(metavar="NAME|FILE.toml")]
 Format = Annotated[str, typer.Option("--format", metavar="text|json|html", show_default=True)]
+Plot = Annotated[list[str] | None, typer.Option("--plot", metavar="FILE.png|.svg|.html", show_default=False)]
 Out = Annotated[str | None, typer.Option("--out", metavar="FILE", show_default=False)]
 
 
@@ -147,9 +157,9 @@ def compare(
     runs: Annotated[int | None, typer.Option("--runs", metavar="N", show_default="1000")] = None,
     why: Annotated[bool, typer.Option("--why")] = False,
     format: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
-    plot: Annotated[str | None, typer.Option("--plot", metavar="FILE.png|.svg|.html", show_default=False)] = None,
-    csv: Annotated[str | None, typer.Option("--csv", metavar="FILE", show_default=False)] = None,
-    parquet: Annotated[str | None, typer.Option("--parquet", metavar="FILE", show_default=False)] = None,
+    plot: Plot = None,
+    csv: Annotated[list[str] | None, typer.Option("--csv", metavar="FILE", show_default=False)] = None,
+    parquet: Annotated[list[str] | None, typer.Option("--parquet", metavar="FILE", show_default=False)] = None,
     *,
     settings: dict[str, Any],
 ) -> None:
@@ -162,9 +172,9 @@ def compare(
         runs=runs,
         why=why,
         form=format,
-        plot=plot,
-        csv=csv,
-        parquet=parquet,
+        plot=plot or (),
+        csv=csv or (),
+        parquet=parquet or (),
         settings=settings,
     )
 
@@ -177,7 +187,7 @@ def estimators(
     logits: Annotated[str | None, typer.Option("--logits", metavar="Z[,Z…]", show_default=False)] = None,
     answers: Annotated[int, typer.Option("--samples", metavar="N")] = 200_000,
     format: Format = "text",
-    plot: Annotated[str | None, typer.Option("--plot", metavar="FILE.png|.svg|.html", show_default=False)] = None,
+    plot: Plot = None,
     out: Out = None,
     *,
     settings: dict[str, Any],
@@ -193,7 +203,7 @@ def estimators(
         logits=logits,
         samples=answers,
         form=format,
-        plot=plot,
+        plot=plot or (),
         out=out,
         settings=settings,
     )
@@ -203,7 +213,7 @@ def judge(
     name: Name,
     judge_runs: Annotated[int | None, typer.Option("--runs", metavar="N", show_default=False)] = None,
     format: Format = "text",
-    plot: Annotated[str | None, typer.Option("--plot", metavar="FILE.png|.svg|.html", show_default=False)] = None,
+    plot: Plot = None,
     out: Out = None,
     *,
     settings: dict[str, Any],
@@ -211,7 +221,7 @@ def judge(
     """What a training learns from, and what will become of it."""
     from glassgrad.cli.judge import run
 
-    run(name, runs=judge_runs, form=format, plot=plot, out=out, settings=settings)
+    run(name, runs=judge_runs, form=format, plot=plot or (), out=out, settings=settings)
 
 
 def list_(

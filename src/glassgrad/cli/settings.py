@@ -8,7 +8,8 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from glassgrad.locale import say
+from glassgrad.errors import ExperimentError
+from glassgrad.locale import say, text
 
 
 class Setting(NamedTuple):
@@ -25,10 +26,11 @@ SETTINGS = (
     Setting("--steps", "steps", int),
     Setting("--samples", "samples", int),
     Setting("--batch", "batch", int),
+    Setting("--fresh/--no-fresh", "fresh", bool),
     Setting("--group", "group", int),
     Setting("--passes", "passes", int),
     Setting("--network", "network", str, "2-5-1"),
-    Setting("--apart", "apart", bool),
+    Setting("--apart/--no-apart", "apart", bool),
     Setting("--activation", "activation", str, "NAME|FORMULA"),
     Setting("--output-activation", "output_activation", str, "NAME|FORMULA"),
     Setting("--init", "init", str, "NAME|VALUES"),
@@ -46,6 +48,28 @@ SETTINGS = (
     Setting("--schedule", "schedule", str, "NAME|FORMULA"),
     Setting("--precision", "precision", str, "single|double"),
 )
+
+
+_NUMBERS = {int: ("integer", "{:.0f}", "100"), float: ("number", "{:g}", "0.1")}
+"""For options that are numbers: what is expected, how a number is written, and one that often will do."""
+
+
+def reader(option: str, kind: Any) -> Callable[[Any], Any] | None:
+    """What reads an option that is a number, and refuses what is none in our own words; None for other options."""
+    if kind not in _NUMBERS:
+        return None
+    expected, form, usual = _NUMBERS[kind]
+
+    def read(written: Any) -> Any:
+        try:
+            return kind(written)
+        except ValueError:
+            meant = re.sub(r"(?<=\d)[,_ ](?=\d{3})", "", written)  # 1,000 is meant for 1000, as is 1e3
+            fix = form.format(float(meant)) if re.fullmatch(r"[+-]?\d{1,9}(\.0*)?(e\d)?", meant) else usual
+            came, names = written[:40], text(f"doors.{expected}")
+            raise ExperimentError("cli.number", option=option, expected=names, came=came, example=fix) from None
+
+    return read
 
 
 def narrow(text: str, cells: int = 40) -> str:
@@ -79,7 +103,11 @@ def with_settings(command: Callable[..., None], without: tuple[str, ...] = ()) -
             annotation=Annotated[
                 row.type | None,
                 typer.Option(
-                    row.flag, metavar=row.metavar or None, help=narrow(say(f"option.{row.field}")), show_default=False
+                    row.flag,
+                    metavar=row.metavar or None,
+                    help=narrow(say(f"option.{row.field}")),
+                    show_default=False,
+                    parser=reader(row.flag, row.type),
                 ),
             ],
         )

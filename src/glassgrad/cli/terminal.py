@@ -3,10 +3,10 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glassgrad.errors import DataError
+from glassgrad.files import try_out, writing
 from glassgrad.locale import say
 
 if TYPE_CHECKING:
@@ -76,12 +76,8 @@ def write(text: str, out: str | None) -> None:
     if out is None or out == "-":
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         return
-    try:
-        path = Path(out)
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(out) as path:
         path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise DataError("cli.cannot_write", file=out, reason=error.strerror or str(error)) from None
     tell(say("cli.written", file=out))
 
 
@@ -89,14 +85,11 @@ def check_file(option: str, file: str, endings: tuple[str, ...]) -> None:
     """Refuse a file that cannot be written, before anything is trained for it.
 
     Raises:
-        DataError: its ending is none of these, or its folder cannot be made.
+        DataError: its ending is none of these, or it cannot be written.
     """
     if not file.lower().endswith(endings):
         raise DataError("compare.ending", file=file, option=option, known=", ".join(endings))
-    try:
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError("cli.cannot_write", file=file, reason=error.strerror or str(error)) from None
+    try_out(file)
 
 
 @contextmanager

@@ -31,8 +31,7 @@ def export(name: str | Experiment, to: str = "torch", **settings: Any) -> str:
     """
     if to not in FORMATS:
         raise ExperimentError("experiment.choice", setting="to", known=", ".join(FORMATS), came=to)
-    experiment = name.change(**settings) if isinstance(name, Experiment) else from_keywords(name, **settings)
-    return FORMATS[to](experiment)
+    return FORMATS[to](from_keywords(name, **settings))
 
 
 def _trained(experiment: Experiment) -> str:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassgrad.comparison import Comparison
-from glassgrad.errors import DataError, ExperimentError
+from glassgrad.errors import ExperimentError
+from glassgrad.files import writing
 
 COLUMNS = ("seed", "solved", "mean_error", "max_error", "solved_at", "diverged_at", "dead")
 CHUNK = 20_000  # lines at once
@@ -36,17 +37,14 @@ def write_csv(comparison: Comparison, file: str) -> None:
     """
     import csv
 
-    try:
-        with open(file, "w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(("name", *COLUMNS))
-            for name, runs in zip(comparison.names, comparison.runs, strict=True):
-                for start in range(0, len(runs), CHUNK):
-                    part = slice(start, start + CHUNK)
-                    values = [getattr(runs, "seeds" if c == "seed" else c)[part].tolist() for c in COLUMNS]
-                    writer.writerows((name, *row) for row in zip(*values, strict=True))
-    except OSError as error:
-        raise _refused(file, error) from None
+    with writing(file) as path, path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("name", *COLUMNS))
+        for name, runs in zip(comparison.names, comparison.runs, strict=True):
+            for start in range(0, len(runs), CHUNK):
+                part = slice(start, start + CHUNK)
+                values = [getattr(runs, "seeds" if c == "seed" else c)[part].tolist() for c in COLUMNS]
+                writer.writerows((name, *row) for row in zip(*values, strict=True))
 
 
 def write_parquet(comparison: Comparison, file: str) -> None:
@@ -58,10 +56,8 @@ def write_parquet(comparison: Comparison, file: str) -> None:
     need_pyarrow()
     from pyarrow import parquet, table
 
-    try:
-        parquet.write_table(table(columns(comparison)), file)
-    except OSError as error:
-        raise _refused(file, error) from None
+    with writing(file) as path:
+        parquet.write_table(table(columns(comparison)), path)
 
 
 def need_pyarrow() -> None:
@@ -74,7 +70,3 @@ def need_pyarrow() -> None:
 
     if find_spec("pyarrow") is None:
         raise ExperimentError("compare.parquet")
-
-
-def _refused(file: str, error: OSError) -> DataError:
-    return DataError("cli.cannot_write", file=file, reason=error.strerror or str(error))

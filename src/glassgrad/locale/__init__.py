@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, cast
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
+VARIABLE = "GLASSGRAD_LANG"  # of the environment
 
 
 class Text(NamedTuple):
@@ -37,13 +38,23 @@ def _fill(text: str, language: Language, values: dict[str, object]) -> str:
 
 def default_language() -> Language:
     """The reader's language: GLASSGRAD_LANG, else the locale's, else English."""
-    names = [os.environ.get(key, "") for key in ("GLASSGRAD_LANG", "LC_ALL", "LC_MESSAGES", "LANG")]
+    names = [os.environ.get(key, "") for key in (VARIABLE, "LC_ALL", "LC_MESSAGES", "LANG")]
     try:
         names.append(system_locale.getlocale()[0] or "")
     except ValueError:  # a locale that the C library does not know
         pass
-    chosen = next((name for name in names if name), "en").lower()
-    return "zh" if chosen.startswith(("zh", "chinese")) else "en"
+    return named_language(next((name for name in names if name), "en")) or "en"
+
+
+def named_language(name: str) -> Language | None:
+    """The language that a locale or a variable names, None if it is not one of ours.
+
+    Example:
+        >>> named_language("zh_CN.UTF-8"), named_language("English_United States.1252"), named_language("fr")
+        ('zh', 'en', None)
+    """
+    starts: dict[Language, tuple[str, ...]] = {"en": ("en",), "zh": ("zh", "chinese")}
+    return next((one for one in LANGUAGES if name.lower().startswith(starts[one])), None)
 
 
 _current: ContextVar[Language | None] = ContextVar("language", default=None)

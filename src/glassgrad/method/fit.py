@@ -69,6 +69,8 @@ def fit(experiment: Experiment, found: Method) -> list[Text]:
     truth = _finite_truth(found.task)
     if experiment.fresh and experiment.data is not None:
         raise ExperimentError("experiment.fresh_data")
+    if experiment.held_out and experiment.data is None:
+        raise ExperimentError("experiment.held_out_data", came=f"{experiment.held_out:g}")
     _check_tried(experiment, found)
     beyond = float(np.min(truth)) < low - 1e-6 or float(np.max(truth)) > high + 1e-6
     if found.network.outputs == 1 and "logp" not in used and beyond:

@@ -119,6 +119,9 @@ class Slips:
 
         return slips_text(self)
 
+    def __repr__(self) -> str:
+        return self.to_text()
+
     def _repr_html_(self) -> str:
         from html import escape
 

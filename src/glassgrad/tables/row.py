@@ -125,7 +125,7 @@ def _sets(inside: str | None) -> bool:
     return inside is not None and re.search(r"\w\s*=(?!=)", inside) is not None
 
 
-_SYMBOL = re.compile(r"[a-z]\d*(?:_\d+)?|\d+|reward|baseline|logp|noise|uniform|steps?|sigma|lr|pi")
+_SYMBOL = re.compile(r"[aogtwxz]\d*(?:_\d+)?|\d+|reward|baseline|logp|noise|uniform|steps?|sigma|lr|pi")
 
 
 def _symbols(text: str) -> bool:
