@@ -151,10 +151,10 @@ class Comparison:
 
         Ctrl-C ends it early; what is found is kept.
         """
-        from glassgrad.why import LOOKED_AT, to_look_at, why
+        from glassgrad.why import to_look_at, why
 
         found: list[Why] = []
-        counts = [min(LOOKED_AT, len(to_look_at(runs))) for runs in self.runs]
+        counts = [to_look_at(runs) for runs in self.runs]
         for place, (contender, runs) in enumerate(zip(self.contenders, self.runs, strict=True)):
             tick = shifted(progress, sum(counts[:place]), sum(counts))
             found.append(why(contender, runs, tick, stopped=any(one.stopped for one in found)))

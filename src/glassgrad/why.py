@@ -6,8 +6,9 @@ like them. A run to look at is one that fails in that way when it is trained aga
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -87,8 +88,9 @@ def why(contender: Contender, runs: Runs, progress: Progress | None = None, stop
         >>> {cause.kind for cause in found.why()[0].causes}
         {'basin'}
     """
-    known = {i: mark for i, mark in _table(runs).items() if mark is not None}
-    open_ = to_look_at(runs)
+    table = dict(_table(runs))
+    known = {i: mark for i, mark in table.items() if mark is not None}
+    open_ = [i for i, mark in table.items() if mark is None]
     seen: dict[int, Mark] = {}
     sure: dict[Mark, int] = {}  # a seed of each, that fails again
     try:
@@ -108,17 +110,17 @@ def why(contender: Contender, runs: Runs, progress: Progress | None = None, stop
     alike = _most_alike(runs, list(seen), [i for i in open_ if i not in seen]) if seen and not stopped else {}
     guessed = Counter(seen[j] for j in alike.values())
     causes = _counted([*known.values(), *seen.values()], guessed, sure)
-    return Why(contender, int(np.sum(~runs.solved)), len(runs), len(seen), causes, stopped)
+    return Why(contender, len(table), len(runs), len(seen), causes, stopped)
 
 
-def to_look_at(runs: Runs) -> list[int]:
-    """The failing runs whose cause does not stand in the table."""
-    return [i for i, mark in _table(runs).items() if mark is None]
+def to_look_at(runs: Runs) -> int:
+    """How many failing runs will be trained again, since their cause does not stand in the table."""
+    return sum(1 for _ in islice((i for i, mark in _table(runs) if mark is None), LOOKED_AT))
 
 
-def _table(runs: Runs) -> dict[int, Mark | None]:
+def _table(runs: Runs) -> Iterator[tuple[int, Mark | None]]:
     """The failing runs, each with its cause if the table of runs has it."""
-    return {int(i): _from_table(runs, int(i)) for i in np.flatnonzero(~runs.solved)}
+    return ((int(i), _from_table(runs, int(i))) for i in np.flatnonzero(~runs.solved))
 
 
 def _from_table(runs: Runs, i: int) -> Mark | None:
