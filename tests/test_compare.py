@@ -346,6 +346,20 @@ def test_ctrl_c_while_causes_are_looked_for_keeps_all_that_was_trained(
     assert form == "text" or json.loads(shown.out)[0]["why_stopped"]
 
 
+@pytest.mark.usefixtures("no_training")
+def test_ctrl_c_before_any_cause_is_found_keeps_the_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(runs: Runs) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("glassgrad.why.to_look_at", stopped)
+    command_line("compare", "add", "--runs", "20", "--steps", "5", "--why")
+    shown = capsys.readouterr()
+    assert shown.out.startswith("20 runs each")
+    assert "stopped: " in shown.err
+
+
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Single runs on the compiled engine, as they are."""
@@ -486,6 +500,7 @@ def test_labels_are_broken_between_words() -> None:
     found = compare("add", "sub", vary={"output_activation": ["linear", "softplus"]}, runs=1000, train=made_up)
     lines = [line.split()[0] for line in compare_text(found).splitlines() if line]
     assert {"linear", "softplus"} <= set(lines)
+    assert "add output_activation=softplus " in compare_text(found, width=140)
 
 
 def test_where_p_and_better_point_in_opposite_ways_it_is_said() -> None:

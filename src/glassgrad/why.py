@@ -92,6 +92,7 @@ def why(contender: Contender, runs: Runs, progress: Progress | None = None, stop
     known = {i: mark for i, mark in table.items() if mark is not None}
     open_ = [i for i, mark in table.items() if mark is None]
     seen: dict[int, Mark] = {}
+    alike: dict[int, int] = {}
     sure: dict[Mark, int] = {}  # a seed of each, that fails again
     try:
         for mark in () if stopped else dict.fromkeys(known.values()):
@@ -105,9 +106,10 @@ def why(contender: Contender, runs: Runs, progress: Progress | None = None, stop
             seen[i], fails = _look(contender, int(runs.seeds[i]), curve)
             if fails:
                 sure.setdefault(seen[i], int(runs.seeds[i]))
+        if seen and not stopped:
+            alike = _most_alike(runs, list(seen), [i for i in open_ if i not in seen])
     except KeyboardInterrupt:
         stopped = True
-    alike = _most_alike(runs, list(seen), [i for i in open_ if i not in seen]) if seen and not stopped else {}
     guessed = Counter(seen[j] for j in alike.values())
     causes = _counted([*known.values(), *seen.values()], guessed, sure)
     return Why(contender, len(table), len(runs), len(seen), causes, stopped)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -61,14 +62,16 @@ def _compare(
         found = compared(*names, vary=list(vary) or None, runs=count, progress=tick, **settings)
     causes: tuple[Why, ...] = ()
     if why:
-        with progress(say("compare.looking"), left=False) as tick:
+        with progress(say("compare.looking"), left=False) as tick, suppress(KeyboardInterrupt):
             causes = found.why(tick)
     if form == "json":
         write(json.dumps(compare_json(found, causes or None), ensure_ascii=False, allow_nan=False), None)
     else:
         parts(lambda: compare_text(found, causes), compare_parts(found, causes))
-    if form == "json" and (found.stopped or any(why.stopped for why in causes)):
-        tell(title(found) if found.stopped else say("compare.stopped_looking"))
+    if form == "json" and found.stopped:
+        tell(title(found))
+    if why and (not causes or (form == "json" and any(one.stopped for one in causes))):
+        tell(say("compare.stopped_looking"))
     return found, causes
 
 

@@ -15,7 +15,8 @@ from glassgrad.statistics import Interval, too_few
 from glassgrad.why import Why
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.measure import Measurement
     from rich.table import Table
 
 NONE = "–"
@@ -92,18 +93,32 @@ def how_well(comparison: Comparison) -> Cells:
 
 
 def _table(cells: Cells) -> "Table":
-    from rich.cells import cell_len
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold cyan")
     table.add_column("", overflow="fold", ratio=1, min_width=12)
     for heading in cells[0][1:]:
         table.add_column(heading, justify="right", no_wrap=True)
-    others = zip(cells[0][1:], *(line[1:] for line in cells[1]), strict=True)
-    room = max(12, WIDTH - sum(1 + max(map(cell_len, column)) for column in others) - 1)
     for label, *rest in cells[1]:
-        table.add_row("\n".join(_broken(label, room)), *rest)
+        table.add_row(_Label(label), *rest)
     return table
+
+
+class _Label:
+    """A label that a narrow column breaks after a space or a sign, not within a word."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[RenderableType]":
+        from rich.text import Text
+
+        yield Text("\n".join(_broken(self.label, options.max_width)))
+
+    def __rich_measure__(self, console: "Console", options: "ConsoleOptions") -> "Measurement":
+        from rich.measure import Measurement
+
+        return Measurement(min(12, options.max_width), min(len(self.label), options.max_width))
 
 
 def _broken(label: str, room: int) -> list[str]:
