@@ -9,7 +9,7 @@ import re
 import shlex
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +22,29 @@ from rich.cells import cell_len
 import glassgrad as gg
 import plainly
 from glassgrad import plots
+from glassgrad.cli.settings import SETTINGS
+from glassgrad.cli.terminal import progress
 from glassgrad.comparison import Comparison, compare, failed_last
 from glassgrad.contenders import MAX_METHODS, grid
 from glassgrad.doors import from_keywords
 from glassgrad.engines.torch import train
 from glassgrad.errors import ExperimentError, GlassgradError
-from glassgrad.experiment import Experiment
+from glassgrad.experiment import FIELDS, Experiment
 from glassgrad.exports import runs as exported
+from glassgrad.insight import errors
 from glassgrad.locale import LANGUAGES, Language, language, set_language
 from glassgrad.method import method
+from glassgrad.report.compare_html import compare_html
 from glassgrad.report.compare_json import compare_json
-from glassgrad.report.compare_text import compare_text, warnings
+from glassgrad.report.compare_text import compare_text, legend, warnings
 from glassgrad.report.labels_and_reward import LabelsAndReward, labels_and_reward
 from glassgrad.report.labels_text import labels_and_reward_text, picture
 from glassgrad.runs import CURVES, Progress, Runs, checkpoints, train_slowly
 from glassgrad.statistics import Interval, wilson
-from glassgrad.study import joined, pieces
+from glassgrad.study import joined, one_run, pieces
 from glassgrad.tables.experiments import shipped
-from glassgrad.why import why
+from glassgrad.watched import watch
+from glassgrad.why import Cause, why
 
 CONTRACT = {
     "name",
@@ -66,8 +71,8 @@ def english() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def slow_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Single runs on the torch engine: nothing is compiled for them."""
-    for place in ("comparison", "why"):
-        monkeypatch.setattr(f"glassgrad.{place}.one_run", train)
+    for place in ("again", "why"):
+        monkeypatch.setattr(f"glassgrad.{place}.one_run", lambda experiment, compiled: train(experiment))
     monkeypatch.setattr("glassgrad.ends.last_parameters", plainly.last_parameters)
 
 
@@ -154,7 +159,7 @@ def test_more_failures_than_are_looked_at_are_counted_with_the_nearest(
 
 
 def test_what_stands_in_the_table_is_not_trained_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glassgrad.why._look", lambda experiment, curve: ("slow", ""))
+    monkeypatch.setattr("glassgrad.why._look", lambda contender, seed, curve: (("slow", ""), True))
     found = why(compare("add", runs=300, train=made_up).contenders[0], table := made_up(shipped("add"), range(300)))
     counts = {cause.kind: cause.count for cause in found.causes}
     failed = ~table.solved
@@ -281,6 +286,20 @@ def test_what_is_finished_when_stopped_is_kept(monkeypatch: pytest.MonkeyPatch) 
     assert found.stopped
     assert found.rows[1].runs == 14
     assert "sub: 14 of 20" in compare_text(found)
+    assert found.missing == ("add-linear",)
+    for chosen in LANGUAGES:
+        set_language(chosen)
+        assert any("add-linear" in warning for warning in warnings(found))
+        assert re.search(r"\b34\D+60\b|\b60\D+34\b", compare_text(found).splitlines()[0])
+    set_language("en")
+    rows = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert [(row["name"], row["runs"], row["asked"], row["stopped"]) for row in rows] == [
+        ("add", 20, 20, False),
+        ("sub", 14, 20, True),
+        ("add-linear", 0, 20, True),
+    ]
+    assert rows[0].keys() == rows[2].keys()
+    assert rows[2]["rate"] is None
     with pytest.raises(KeyboardInterrupt):
         compare("add", runs=20, train=lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
 
@@ -298,6 +317,258 @@ def test_diverged_runs_count_as_failures(rates: Comparison) -> None:
     infinite = failed_last(runs)
     assert np.isinf(infinite).sum() == row.diverged
     assert row.median_error.value == np.median(infinite)
+
+
+@pytest.fixture
+def stopped_in_the_fourth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while the fourth failing run is looked at."""
+    calls = iter(range(1, 1000))
+
+    def look(*_: Any) -> tuple[tuple[str, str], bool]:
+        if next(calls) == 4:
+            raise KeyboardInterrupt
+        return ("slow", ""), True
+
+    monkeypatch.setattr("glassgrad.why._look", look)
+
+
+@pytest.mark.usefixtures("stopped_in_the_fourth")
+def test_causes_found_before_ctrl_c_are_kept() -> None:
+    found = compare("knob", "knob-fixed", "add", runs=60, train=made_up)
+    causes = found.why()
+    assert [one.stopped for one in causes] == [True, True, True]
+    assert causes[0].looked_at == 3
+    assert sum(cause.count for cause in causes[0].causes) + causes[0].unsorted == causes[0].failed
+    slow = next(cause for cause in causes[0].causes if cause.kind == "slow")
+    assert (slow.count, slow.exact) == (3, True)
+    assert causes[2].looked_at == 0
+    for chosen, word in (("en", "stopped: "), ("zh", "已停止：")):
+        set_language(chosen)  # type: ignore[arg-type]
+        assert compare_text(found, causes).count(word) == 3
+        assert word in compare_html(found, causes)
+    rows = compare_json(found, causes)
+    assert [row["why_stopped"] for row in rows] == [True, True, True]
+    assert rows[0]["why_unsorted"] == causes[0].unsorted > 0
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.usefixtures("stopped_in_the_fourth", "no_training")
+def test_ctrl_c_while_causes_are_looked_for_keeps_all_that_was_trained(
+    form: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    table, page = tmp_path / "runs.csv", tmp_path / "picture.html"
+    command_line("compare", "add", "--runs", "40", "--steps", "5", "--why", "--format", form, "--csv", str(table),
+                 "--plot", str(page))  # fmt: skip
+    shown = capsys.readouterr()
+    assert len(table.read_text(encoding="utf-8").splitlines()) == 41
+    assert "stopped: " in page.read_text(encoding="utf-8")
+    assert "stopped: " in (shown.out if form == "text" else shown.err)
+    assert form == "text" or json.loads(shown.out)[0]["why_stopped"]
+
+
+@pytest.mark.usefixtures("no_training")
+def test_ctrl_c_before_any_cause_is_found_keeps_the_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(runs: Runs) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("glassgrad.why.to_look_at", stopped)
+    command_line("compare", "add", "--runs", "20", "--steps", "5", "--why")
+    shown = capsys.readouterr()
+    assert shown.out.startswith("20 runs each")
+    assert "stopped: " in shown.err
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Single runs on the compiled engine, as they are."""
+    for place in ("again", "why"):
+        monkeypatch.setattr(f"glassgrad.{place}.one_run", one_run)
+
+
+def solved(name: str, seed: int) -> bool:
+    """Whether the run that `watch --engine compiled` shows is solved."""
+    run = watch(name, engine="compiled", seed=seed)
+    task = run.of.task
+    return bool(np.all(errors(run.experiment, run.record.final, task.domain()) < task.tolerance))
+
+
+@pytest.mark.usefixtures("compiled")
+def test_every_seed_that_is_named_fails_when_it_is_watched() -> None:
+    found = compare("sub", runs=300)
+    causes = found.why()[0].causes
+    assert {cause.kind for cause in causes} == {"unsteady", "dead", "few"}
+    assert all(not solved("sub", cause.seed) for cause in causes if cause.seed is not None)
+    assert found.failing is not None
+    assert found.failing[2]
+    assert not solved("sub", found.failing[1])
+    unsure = [cause for cause in causes if cause.seed is None]
+    assert bool(unsure) is ("hang on rounding" in compare_text(found, found.why()))
+
+
+@pytest.mark.usefixtures("compiled")
+def test_runs_that_are_solved_when_trained_again_are_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = made_up(shipped("add"), range(60))
+    failed = np.ones(60, np.bool_)
+    best = compare("add", runs=60)  # all of these seeds but a few are solved
+    lucky = best.runs[0].solved
+    kept = {name: getattr(table, name)[lucky] for name in ("seeds", "mean_error", "max_error", "solved_at", "dead")}
+    n = int(lucky.sum())
+    lost = replace(table, **kept | {"solved": ~failed[:n], "solved_at": np.full(n, 20, np.int32),
+                   "diverged_at": np.zeros(n, np.int32), "dead": np.zeros(n, np.int16),
+                   "mean_error": np.ones(n, np.float32), "max_error": np.ones(n, np.float32)})  # fmt: skip
+    found = replace(best, runs=(lost,), asked=n)
+    (one,) = found.why()
+    assert [(cause.kind, cause.seed) for cause in one.causes] == [("unsteady", None)]
+    assert found.failing is not None
+    assert not found.failing[2]
+    for chosen, word in (("en", "hang on rounding"), ("zh", "取决于舍入")):
+        set_language(chosen)  # type: ignore[arg-type]
+        assert word in compare_text(found)
+        assert word in compare_text(found, (one,))
+
+
+@pytest.mark.usefixtures("compiled")
+def test_a_camp_is_shown_by_a_run_that_ends_in_it_again() -> None:
+    camps = compare("knob", runs=200).rows[0].camps
+    assert camps is not None
+    for camp in camps:
+        assert camp.seed is not None
+        run = watch("knob", engine="compiled", seed=camp.seed)
+        error = errors(run.experiment, run.record.final, run.of.task.domain()).mean()
+        assert error == pytest.approx(camp.error, rel=0.1)
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize(
+    ("name", "vary", "settings"),
+    [
+        ("add", ["clip=none,1"], {}),
+        ("add-reinforce", {"fresh": [True, False]}, {"samples": 20}),
+        (Experiment("mine", activation="tanh", clip=0.5), {"clip": [None, 0.5]}, {}),
+        ("add", ["batch=none,10"], {"activation": "where(z > 0, z, 0.1*z)"}),
+        ("slip-own-sample", ["lr=0.01,0.02"], {}),
+        ("both", ["network=3-4-1", "precision=double"], {"optimizer": "w = w - 0.01*g"}),
+        ("add-actor-critic", {"apart": [True, False]}, {"samples": 20}),
+    ],
+)
+def test_every_command_that_is_shown_runs(
+    name: str | Experiment, vary: Any, settings: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = compare(name, vary=vary, runs=2, steps=10, **settings)
+    shown = {one.command(seed): one.experiment.change(seed=seed) for one in found.contenders for seed in (0, 1)}
+    assert compare_text(found).splitlines()[-1].strip() in shown
+    for command, wanted in shown.items():
+        if command.startswith("gg."):
+            ran = eval(command, {"gg": gg}).to_json()["experiment"]  # noqa: S307
+        else:
+            command_line(*shlex.split(command)[1:], "--format", "json")
+            ran = json.loads(capsys.readouterr().out)["experiment"]
+        expected = json.loads(json.dumps(asdict(wanted)))
+        assert {field for field in ran.keys() & expected.keys() if ran[field] != expected[field]} <= {"name", "truth"}
+
+
+def test_own_values_of_an_experiment_are_not_said() -> None:
+    found = compare("add", vary=["clip=none,1"], runs=2, optimizer="adam(lr=0.1)", train=made_up)
+    assert [one.command(0) for one in found.contenders] == [
+        "glassgrad watch add --seed 0",
+        "glassgrad watch add --clip 1.0 --seed 0",
+    ]
+
+
+def test_every_setting_has_its_option_or_is_said_in_python() -> None:
+    flags = {row.field for row in SETTINGS}
+    assert {field for field in FIELDS if field not in flags} <= {"name", "fresh"}
+
+
+@pytest.mark.parametrize("chosen", LANGUAGES)
+@pytest.mark.parametrize("kind", ["unsteady", "slow", "basin"])
+def test_causes_say_what_to_try_and_promise_nothing(kind: str, chosen: Language) -> None:
+    said = str(getattr(Cause(kind, "", 1, True, 0).reading, chosen))
+    assert ("try " in said) if chosen == "en" else ("可以" in said)
+    assert not re.search("helps|wrong|有帮助|错误的", said)
+
+
+@pytest.mark.parametrize("chosen", LANGUAGES)
+def test_below_six_runs_there_is_no_interval_of_the_median(chosen: Language) -> None:
+    set_language(chosen)
+    few, enough = (compare("add", runs=runs, train=made_up) for runs in (5, 6))
+    assert compare_text(few).count("[–]") == 2
+    assert "[–]" not in compare_text(enough)
+    row = compare_json(few)[0]
+    assert (row["median_error_low"], row["iqm_high"], row["steps_low"]) == (None, None, None)
+    assert compare_json(enough)[0]["median_error_low"] is not None
+    assert plots.svg(few)
+
+
+def test_the_legend_says_how_far_apart_checkpoints_are_and_which_test_it_is() -> None:
+    found = compare("add", "sub", runs=6, train=made_up)
+    said = dict(legend(found))
+    assert "every 20 steps" in said["ever, %"]
+    assert "McNemar" in said["p"]
+    assert "Holm" in said["p"]
+    assert "up to 50" in dict(legend(compare("add", vary=["steps=100,1234"], runs=6, train=made_up)))["ever, %"]
+    assert "after every step" in dict(legend(compare("add", steps=30, runs=6, train=made_up)))["ever, %"]
+
+
+def test_one_run_is_one_run_of_one_seed() -> None:
+    assert compare_text(compare("add", runs=1, seed=357, train=made_up)).startswith("1 run each, seed 357, in ")
+
+
+def test_labels_are_broken_between_words() -> None:
+    found = compare("add", "sub", vary={"output_activation": ["linear", "softplus"]}, runs=1000, train=made_up)
+    lines = [line.split()[0] for line in compare_text(found).splitlines() if line]
+    assert {"linear", "softplus"} <= set(lines)
+    assert "add output_activation=softplus " in compare_text(found, width=140)
+
+
+def test_where_p_and_better_point_in_opposite_ways_it_is_said() -> None:
+    def made(experiment: Experiment, seeds: Sequence[int], progress: Progress | None = None) -> Runs:
+        """sgd: all solved, but with the larger errors; adam: one in two."""
+        table, sgd = made_up(experiment, seeds), experiment.optimizer == "sgd"
+        right = np.arange(len(seeds)) % 2 == 0
+        error = np.where(right, 0.1, 0.15).astype(np.float32)
+        return replace(
+            table, solved=right | sgd, diverged_at=0 * table.diverged_at, mean_error=error + np.float32(0.1 * sgd)
+        )
+
+    found = compare("add", vary=["optimizer=adam,sgd"], runs=100, train=made)
+    assert any("opposite" in warning for warning in warnings(found))
+    assert not any("opposite" in warning for warning in warnings(compare("add", "add-linear", runs=9, train=made)))
+
+
+def test_pictures_say_what_they_leave_out(rates: Comparison) -> None:
+    def heading(found: Comparison) -> str:
+        return str(found.plot().subfigs[-1]._suptitle.get_text())  # type: ignore[attr-defined]
+
+    many = compare("add", vary={"dropout": [i / 100 for i in range(15)]}, runs=CURVES + 1, train=made_up)
+    assert heading(many).endswith("; of the first 1,000 runs each; only the first 12 of 15 are drawn")
+    assert ";" not in heading(rates)
+
+
+def test_the_page_has_the_causes(knob: Comparison) -> None:
+    causes = knob.why()
+    page = compare_html(knob, causes)
+    assert "Why 60 of 60 runs of knob fail" in page
+    assert f"--seed {causes[0].causes[0].seed}" in page
+    assert "Why 60" not in knob.to_html()
+
+
+def test_progress_counts_with_commas(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    for left in (True, False):
+        with progress("training", left=left) as tick:
+            tick(3578, 10_000)
+        assert "3,578/10,000" in capsys.readouterr().err
+
+
+def test_progress_never_goes_back(knob: Comparison) -> None:
+    seen: list[tuple[int, int]] = []
+    replace(knob, contenders=knob.contenders * 2, runs=knob.runs * 2).why(lambda *at: seen.append(at))
+    assert seen == sorted(seen)
+    assert {total for _, total in seen} == {100}
 
 
 @pytest.mark.parametrize("chosen", LANGUAGES)
@@ -319,13 +590,15 @@ def test_what_python_shows_is_what_is_printed(knob: Comparison) -> None:
 
 def test_the_command_shows_the_very_run(rates: Comparison) -> None:
     command = shlex.split(rates.contenders[1].command(12))
-    assert command == ["glassgrad", "watch", "add", "--optimizer", "adam(lr=0.1)", "--seed", "12"]
+    assert command == ["glassgrad", "watch", "add", "--seed", "12"]
+    command = shlex.split(rates.contenders[0].command(12))
+    assert command == ["glassgrad", "watch", "add", "--optimizer", "adam(lr=0.01)", "--seed", "12"]
     for vary in (["fresh=true,false"], {"fresh": [True, False]}, {"fresh": np.array([True, False])}):
         both = compare("add", vary=vary, runs=1, train=made_up)
         assert [one.experiment.fresh for one in both.contenders] == [True, False]
         assert [one.command(3) for one in both.contenders] == [
             "glassgrad watch add --fresh --seed 3",
-            "glassgrad watch add --no-fresh --seed 3",
+            "glassgrad watch add --seed 3",
         ]
     wide = compare("add", vary={"output_activation": ["tanh"]}, network="2-8-1", runs=1, train=made_up)
     assert wide.contenders[0].command(0).endswith("--network 2-8-1 --output-activation tanh --seed 0")
@@ -594,7 +867,7 @@ def test_the_command_prints_tables(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert shown.startswith("20 runs each, seeds 0 to 19")
     assert "\x1b" not in shown
-    assert "\n  glassgrad watch add --seed" in shown
+    assert "\n  glassgrad watch add --engine compiled --seed" in shown
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,21 @@ def test_many_runs_have_the_same_interval_as_few(
     assert (fast.low, fast.high) == pytest.approx((slow.low, slow.high), rel=0.01)
 
 
-@pytest.mark.parametrize("count", [5, 20_000])
+@pytest.mark.parametrize("runs", range(1, 12))
+def test_there_is_no_interval_where_all_runs_together_miss_the_median_too_often(runs: int) -> None:
+    """The least and the largest of n enclose the median unless all n are on one side of it: scipy's binomial."""
+    enclosed = 1 - 2 * stats.binom(runs, 0.5).pmf(0)
+    sample = np.arange(1.0, runs + 1)
+    for found in (
+        ours.median(sample, seed=0),
+        ours.interquartile_mean(sample, seed=0),
+        ours.median_time(sample, np.ones(runs, np.bool_)),
+    ):
+        assert np.isfinite(found.value)
+        assert bool(np.isnan(found.low)) is bool(np.isnan(found.high)) is bool(enclosed < 0.95)
+
+
+@pytest.mark.parametrize("count", [6, 20_000])
 @pytest.mark.parametrize("statistic", [ours.median, ours.interquartile_mean])
 def test_a_constant_sample_has_a_constant_interval(statistic: Callable[..., Interval], count: int) -> None:
     assert statistic(np.full(count, 0.25), seed=0) == (0.25, 0.25, 0.25)

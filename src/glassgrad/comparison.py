@@ -1,5 +1,6 @@
 """Experiments against each other, over the same seeds: a row of numbers for each, with the run as the unit."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -8,17 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassgrad import statistics
+from glassgrad.again import fails, light, seed_that
 from glassgrad.contenders import BARE, Contender, Vary, contenders, grid
 from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.method import method
 from glassgrad.runs import Progress, Runs
 from glassgrad.statistics import Interval
-from glassgrad.study import Train, one_run, trained
+from glassgrad.study import Train, shifted, trained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from glassgrad.record import Record
     from glassgrad.why import Why
 
 MAX_RUNS = 10_000_000
@@ -27,15 +30,16 @@ LAST_SEED = 2**32 - 1
 
 @dataclass(frozen=True)
 class Camp:
-    """One of the two groups into which the final errors fall: its share, a typical error, and the run that has it.
+    """One of the two groups into which the final errors fall: its share, a typical error, and a run of it.
 
-    answer: what that run answers, where the task has one question only.
+    seed: of a typical run that ends in this camp when it is trained again, too; None if none of those tried does.
+    answer: what such a run answers, where the task has one question only.
     """
 
     share: float
     count: int
     error: float
-    seed: int
+    seed: int | None
     answer: float | None = None
 
 
@@ -69,7 +73,8 @@ class Row:
 class Comparison:
     """Several experiments' runs over the same seeds, and what they say.
 
-    contenders, runs: the experiments, and a table of the runs of each; asked: how many runs each should have had.
+    contenders, runs: the experiments, and a table of the runs of each; asked: how many runs each should have had;
+    missing: experiments of which no run is finished, since it was stopped before.
 
     Example:
         >>> import glassgrad as gg
@@ -81,6 +86,7 @@ class Comparison:
     contenders: tuple[Contender, ...]
     runs: tuple[Runs, ...]
     asked: int
+    missing: tuple[str, ...] = ()
     level: float = 0.95
 
     def __getitem__(self, name: str) -> Runs:
@@ -112,7 +118,7 @@ class Comparison:
     @property
     def stopped(self) -> bool:
         """Whether it was stopped before all runs were done."""
-        return any(len(runs) < self.asked for runs in self.runs)
+        return bool(self.missing) or any(len(runs) < self.asked for runs in self.runs)
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
@@ -121,15 +127,39 @@ class Comparison:
         tests = [statistics.sign_test(*_paired(first.solved, first, runs.solved, runs)) for runs in self.runs[1:]]
         corrected = [None, *statistics.holm(tests)]
         return tuple(
-            _row(name, runs, first, p, self.level)
-            for name, runs, p in zip(self.names, self.runs, corrected, strict=True)
+            _row(contender, runs, first, p, self.level)
+            for contender, runs, p in zip(self.contenders, self.runs, corrected, strict=True)
         )
 
-    def why(self, progress: Progress | None = None) -> "tuple[Why, ...]":
-        """The failing runs of each experiment by their cause; some are trained again to look at them."""
-        from glassgrad.why import why
+    @cached_property
+    def failing(self) -> tuple[Contender, int, bool] | None:
+        """An experiment and the seed of a run that failed, and whether it fails, too, when it is trained again.
 
-        return tuple(why(contender, runs, progress) for contender, runs in zip(self.contenders, self.runs, strict=True))
+        None: no run fails.
+        """
+        found = None
+        for contender, runs in zip(self.contenders, self.runs, strict=True):
+            failed = np.flatnonzero(~runs.solved)
+            if len(failed):
+                seed = seed_that(fails, contender, runs, failed) if light(runs.experiment) else None
+                if seed is not None:
+                    return contender, seed, True
+                found = found or (contender, int(runs.seeds[failed[0]]), False)
+        return found
+
+    def why(self, progress: Progress | None = None) -> "tuple[Why, ...]":
+        """The failing runs of each experiment by their cause; some are trained again to look at them.
+
+        Ctrl-C ends it early; what is found is kept.
+        """
+        from glassgrad.why import to_look_at, why
+
+        found: list[Why] = []
+        counts = [to_look_at(runs) for runs in self.runs]
+        for place, (contender, runs) in enumerate(zip(self.contenders, self.runs, strict=True)):
+            tick = shifted(progress, sum(counts[:place]), sum(counts))
+            found.append(why(contender, runs, tick, stopped=any(one.stopped for one in found)))
+        return tuple(found)
 
     def to_json(self) -> list[dict[str, Any]]:
         """A list of rows, as the command line prints it."""
@@ -209,12 +239,14 @@ def compare(
     if seed0 + runs - 1 > LAST_SEED:
         raise ExperimentError("compare.seeds", seed=seed0, runs=runs, last=LAST_SEED, fix=LAST_SEED - runs + 1)
     found = contenders(names or ("add",), grid(vary), settings)
+    found = tuple(contender._replace(compiled=train is None) for contender in found)
     tables = trained([contender.experiment for contender in found], range(seed0, seed0 + runs), progress, train)
     finished = [(contender, table) for contender, table in zip(found, tables, strict=True) if table is not None]
     if not finished:
         raise KeyboardInterrupt
     kept, done = zip(*finished, strict=True)
-    return Comparison(kept, done, runs)
+    missing = (contender.name for contender, table in zip(found, tables, strict=True) if table is None)
+    return Comparison(kept, done, runs, tuple(missing))
 
 
 def _within(setting: str, value: Any, low: int, high: int) -> None:
@@ -241,7 +273,7 @@ def same_task(first: Experiment, second: Experiment) -> bool:
     return method(first).task == method(second).task and first.data == second.data
 
 
-def _row(name: str, runs: Runs, first: Runs, p_value: float | None, level: float) -> Row:
+def _row(contender: Contender, runs: Runs, first: Runs, p_value: float | None, level: float) -> Row:
     errors, n = failed_last(runs), len(runs)
     happened = runs.solved_at > 0
     # what diverged, or was not solved by the end, is waited for in vain, until the end
@@ -250,7 +282,7 @@ def _row(name: str, runs: Runs, first: Runs, p_value: float | None, level: float
     better = statistics.improvement(*_paired(failed_last(first), first, errors, runs), level) if comparable else None
     hidden = runs.experiment.hidden_units
     return Row(
-        name=name,
+        name=contender.name,
         runs=n,
         rate=statistics.wilson(int(runs.solved.sum()), n, level),
         solved=int(runs.solved.sum()),
@@ -260,14 +292,14 @@ def _row(name: str, runs: Runs, first: Runs, p_value: float | None, level: float
         steps=statistics.median_time(times, happened, level),
         better=better,
         p_value=p_value,
-        camps=camps(runs),
+        camps=camps(contender, runs),
         diverged=int(np.sum(runs.diverged_at > 0)),
         dead=int(np.sum(runs.dead == hidden)) if hidden else 0,
         seconds=runs.seconds,
     )
 
 
-def camps(runs: Runs) -> tuple[Camp, Camp] | None:
+def camps(contender: Contender, runs: Runs) -> tuple[Camp, Camp] | None:
     """The two groups into which the final errors fall, if they do, and if the difference matters.
 
     Tested on log(error); the larger error has to be twice the smaller one, and a tenth of the task's tolerance.
@@ -280,19 +312,33 @@ def camps(runs: Runs) -> tuple[Camp, Camp] | None:
     below, above = float(errors[split.typical_below]), float(errors[split.typical_above])
     if above < max(2 * below, task.tolerance / 10):
         return None
-    one = len(task.domain()) == 1
+    cut = 10.0**split.cut
     return (
-        _camp(runs, split.below, below, split.typical_below, one),
-        _camp(runs, split.above, above, split.typical_above, one),
+        _camp(contender, runs, split.below, below, np.flatnonzero(errors <= cut), lambda error: error <= cut),
+        _camp(contender, runs, split.above, above, np.flatnonzero(errors > cut), lambda error: error > cut),
     )
 
 
-def _camp(runs: Runs, count: int, error: float, place: int, one_question: bool) -> Camp:
-    seed = int(runs.seeds[place])
-    answer = None
-    if one_question:
-        from glassgrad.insight import answers
+def _camp(
+    contender: Contender,
+    runs: Runs,
+    count: int,
+    error: float,
+    places: NDArray[np.int64],
+    inside: Callable[[float], bool],
+) -> Camp:
+    from glassgrad.insight import answers, errors
 
-        final = one_run(runs.experiment.change(seed=seed)).final
-        answer = float(answers(runs.experiment, final, method(runs.experiment).task.domain())[0])
+    domain, answer = method(runs.experiment).task.domain(), None
+
+    def has(experiment: Experiment, record: "Record") -> bool:
+        nonlocal answer
+        if record.status != "finished" or not inside(float(errors(experiment, record.final, domain).mean())):
+            return False
+        answer = float(answers(experiment, record.final, domain)[0]) if len(domain) == 1 else None
+        return True
+
+    away = np.abs(failed_last(runs)[places] - error)
+    typical = places[np.argsort(away, kind="stable")]
+    seed = seed_that(has, contender, runs, typical) if light(runs.experiment) else None
     return Camp(count / len(runs), count, error, seed, answer)

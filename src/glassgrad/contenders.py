@@ -9,7 +9,9 @@ from glassgrad.errors import ExperimentError
 from glassgrad.experiment import FIELDS, Experiment
 from glassgrad.formula.text import number_text
 from glassgrad.method import method
+from glassgrad.tables.experiments import EXPERIMENTS
 from glassgrad.tables.optimizers import OPTIMIZERS, optimizer
+from glassgrad.tables.slips import SLIPS
 
 BARE = ("optimizer", "schedule", "objective", "policy")  # settings whose values name themselves
 RATE = "lr"  # the optimizer's learning rate may be varied by itself
@@ -21,20 +23,33 @@ Vary = Mapping[str, Any] | Sequence[str]
 
 
 class Contender(NamedTuple):
-    """What is compared: its name, its experiment, and how a command line says it."""
+    """What is compared: its name, its experiment, and how a command says it.
+
+    base: what the command names; settings: what differs from it. compiled: whether the compiled engine trains it.
+    """
 
     name: str
     experiment: Experiment
-    arguments: tuple[tuple[str, str], ...] = ()
+    base: str
+    settings: Mapping[str, Any]
     varied: tuple[tuple[str, str], ...] = ()
+    compiled: bool = True
 
     def command(self, seed: int) -> str:
-        """The command that shows one of its runs."""
+        """The command that shows one of its runs, by the same engine; in Python, where a setting has no option.
+
+        Example:
+            >>> contenders(["add"], [{"steps": 50}], {})[0].command(7)
+            'glassgrad watch add --steps 50 --engine compiled --seed 7'
+        """
         import shlex
 
-        base, *settings = self.arguments
-        options = (_option(field, shlex.quote(value)) for field, value in settings)
-        return " ".join(["glassgrad watch", shlex.quote(base[1]), *options, f"--seed {seed}"])
+        engine = {"engine": "compiled"} if self.compiled else {}
+        said = {**self.settings, **engine, "seed": seed}
+        if None in said.values():
+            return f"gg.watch({', '.join([repr(self.base), *(f'{field}={value!r}' for field, value in said.items())])})"
+        options = (_option(field, shlex.quote(_said(value))) for field, value in said.items())
+        return " ".join(["glassgrad watch", shlex.quote(self.base), *options])
 
 
 def grid(vary: Vary | None) -> list[dict[str, Any]]:
@@ -142,11 +157,18 @@ def _contender(name: str | Experiment, cell: Mapping[str, Any], settings: Mappin
         changes["optimizer"] = with_rate(experiment.optimizer, cell[RATE])
         experiment = experiment.change(optimizer=changes["optimizer"])
     method(experiment)  # what does not fit together is refused before anything is trained
-    said = {field: _said(value) for field, value in changes.items()}
     varied = tuple((field, _said(value)) for field, value in cell.items())
     title = " ".join([experiment.name, *(f"{field}={value}" for field, value in varied)])
-    base = name.name if isinstance(name, Experiment) else name
-    return Contender(title, experiment, (("", base), *said.items()), varied)
+    return Contender(title, experiment, *_named(name, experiment), varied)
+
+
+def _named(name: str | Experiment, experiment: Experiment) -> tuple[str, dict[str, Any]]:
+    """What a command can name, and the settings in which the experiment differs from it."""
+    if isinstance(name, Experiment):  # only what ships has a name that a command knows
+        name = name.name if name.name in EXPERIMENTS or name.name in SLIPS else "add"
+    base = from_keywords(name)
+    differ = (field for field in FIELDS if getattr(experiment, field) != getattr(base, field))
+    return name, {field: getattr(experiment, field) for field in differ if field not in ("name", "seed")}
 
 
 def with_rate(asked: str, rate: float | str) -> str:

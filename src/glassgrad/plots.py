@@ -18,11 +18,13 @@ from glassgrad.errors import DataError
 from glassgrad.files import writing
 from glassgrad.locale import Language, language, text
 from glassgrad.method import method
-from glassgrad.runs import Runs
+from glassgrad.runs import CURVES, Runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from glassgrad.why import Why
 
 ENDINGS = (".png", ".svg", ".html")
 INK, SOFT, LINE, PAPER, SOLVED, FAILED = "#23272c", "#5d6571", "#dcd8ce", "#fffffe", "#2b6cab", "#b8560f"
@@ -50,13 +52,18 @@ def figure(comparison: Comparison) -> "Figure":
         return _Picture(comparison, said).draw()
 
 
-def save(comparison: Comparison, file: str) -> None:
-    """Write the pictures to a file that ends in .png, .svg or .html.
+def save(comparison: Comparison, file: str, causes: "Sequence[Why]" = ()) -> None:
+    """Write the pictures to a file that ends in .png, .svg or .html; the page has the causes of failure, too.
 
     Raises:
         DataError: it ends otherwise, or cannot be written.
     """
-    save_picture(file, lambda said: _Picture(comparison, said).draw(), lambda: svg(comparison), comparison.to_html)
+    from glassgrad.report.compare_html import compare_html
+
+    def page() -> str:
+        return compare_html(comparison, causes)
+
+    save_picture(file, lambda said: _Picture(comparison, said).draw(), lambda: svg(comparison), page)
 
 
 def save_picture(
@@ -195,6 +202,7 @@ class _Picture:
         self.sweep = sweep(comparison)
         self.curves = min(len(self.rows), MOST_CURVES)
         self.across = min(4, self.curves)
+        self.some = any(len(runs.curves) < len(runs) for runs in self.runs)
 
     def draw(self) -> "Figure":
         from matplotlib.figure import Figure
@@ -310,7 +318,9 @@ class _Picture:
         for ax in panels[:: self.across]:
             ax.set_ylabel(self.words("mean_axis"))
         figure_of = panels[0].figure
-        figure_of.suptitle(self.words("learning"), x=0.012, ha="left", fontsize=9.5, color=INK)
+        said = self.words("learning") + (self.words("first_runs", most=f"{CURVES:,}") if self.some else "")
+        said += self.words("first_rows", drawn=self.curves, rows=len(self.rows)) if self.curves < len(self.rows) else ""
+        figure_of.suptitle(said, x=0.012, ha="left", fontsize=9.5, color=INK)
 
 
 def _largest(runs: Runs) -> NDArray[np.float64]:

@@ -63,16 +63,30 @@ def median(sample: ArrayLike, level: float = 0.95, *, seed: int) -> Interval:
 
     Order statistics: of n runs, those of ranks n/2 ± z*sqrt(n)/2 enclose the median, whatever the distribution.
 
+    Where there are too few for any (below 6), its ends are NaN.
+
     Example:
         >>> median([1, 2, 3, 4, 100], seed=0).value
         3.0
     """
     ordered = _ordered(sample)
     n, value = len(ordered), float(_median(ordered))
+    if too_few(n, level):
+        return Interval(value, np.nan, np.nan)
     if n <= EXACT:
         return Interval(value, *_bootstrap(ordered, _median, level, seed))
     away = _normal(level) * np.sqrt(n) / 2
     return Interval(value, float(ordered[int(n / 2 - away) - 1]), float(ordered[int(np.ceil(n / 2 + away))]))
+
+
+def too_few(runs: int, level: float = 0.95) -> bool:
+    """Whether even from the least to the largest of so many runs the median is missed too often: 2/2**n > 1 - level.
+
+    Example:
+        >>> too_few(5), too_few(6)
+        (True, False)
+    """
+    return 2.0 ** (1 - runs) > 1 - level
 
 
 def interquartile_mean(sample: ArrayLike, level: float = 0.95, *, seed: int) -> Interval:
@@ -80,6 +94,7 @@ def interquartile_mean(sample: ArrayLike, level: float = 0.95, *, seed: int) -> 
 
     A quarter of the runs, rounded down, is cut off at each end. Tukey & McLaughlin 1963: standard error =
     s_w/(0.5*sqrt(n)), where s_w is the standard deviation once what was cut off has been moved to the cuts.
+    Where there are too few for an interval of the median, its ends are NaN.
 
     Example:
         >>> interquartile_mean([1, 2, 3, 4, 5, 6, 7, 100], seed=0).value
@@ -87,6 +102,8 @@ def interquartile_mean(sample: ArrayLike, level: float = 0.95, *, seed: int) -> 
     """
     ordered = _ordered(sample)
     n, value = len(ordered), float(_middle_mean(ordered))
+    if too_few(n, level):
+        return Interval(value, np.nan, np.nan)
     if n <= EXACT:
         return Interval(value, *_bootstrap(ordered, _middle_mean, level, seed))
     cut = n // 4
@@ -170,6 +187,8 @@ def median_time(times: ArrayLike, happened: ArrayLike, level: float = 0.95) -> I
         below = np.flatnonzero(curve <= 0.5 + 1e-12)
         return float(at[below[0]]) if below.size else np.inf
 
+    if too_few(len(time), level):
+        return Interval(first(survival), np.nan, np.nan)
     return Interval(first(survival), first(survival - spread), first(survival + spread))
 
 

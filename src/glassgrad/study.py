@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassgrad.errors import ExperimentError
 from glassgrad.experiment import Experiment
 from glassgrad.runs import CURVES, Progress, Runs
 
@@ -70,7 +69,7 @@ def trained(
     try:
         for place, experiment in enumerate(experiments):
             for piece in pieces(experiment, seeds, BLOCK):
-                table = piece.run(train, _shifted(progress, done, total))
+                table = piece.run(train, shifted(progress, done, total))
                 tables[place].append(_light(table, sum(len(kept.curves) for kept in tables[place])))
                 done += len(table)
                 if progress is not None:
@@ -87,17 +86,20 @@ def _light(table: Runs, curves_kept: int) -> Runs:
     return replace(table, curves=table.curves[: max(0, CURVES - curves_kept)].copy())
 
 
-def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
+def shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """The progress of a part as that of the whole."""
     return None if progress is None else lambda done, _: progress(before + done, total)
 
 
-def one_run(experiment: Experiment) -> "Record":
-    """One run with its whole record: by the engine that trains many, if it can, so that it is the very same run."""
-    from glassgrad.engines.compiled import train_one
+def one_run(experiment: Experiment, compiled: bool = True) -> "Record":
+    """One run with its whole record, as `watch` trains it: by the compiled engine, or by PyTorch.
 
-    try:
+    The compiled one rounds otherwise when it trains many: a run may differ from the one in the table.
+    """
+    if compiled:
+        from glassgrad.engines.compiled import train_one
+
         return train_one(experiment)
-    except ExperimentError:  # something that this engine cannot run
-        from glassgrad.engines.torch import train
+    from glassgrad.engines.torch import train
 
-        return train(experiment)
+    return train(experiment)

@@ -2,21 +2,26 @@
 
 Divergence, dead units, and a solution that was found and lost again stand in the table of runs. For the other causes
 some runs are trained again and looked at closely; those that are not looked at are counted with the one that is most
-like them.
+like them. A run to look at is one that fails in that way when it is trained again, as `watch` does.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glassgrad.again import fails, seed_that
 from glassgrad.comparison import failed_last
 from glassgrad.contenders import Contender
 from glassgrad.experiment import Experiment
+from glassgrad.insight import answers, errors, units
 from glassgrad.locale import Text, text
 from glassgrad.method import method
+from glassgrad.record import Record
 from glassgrad.runs import Progress, Runs, checkpoints
 from glassgrad.study import one_run
 
@@ -32,14 +37,15 @@ class Cause:
     """A way to fail.
 
     kind: diverged, dead, unsteady, few, slow, or basin. detail: which question is missed, or where the runs end.
-    count: how many runs; exact: whether each of them was looked at, or stands in the table. seed: one of them.
+    count: how many runs; exact: whether each of them was looked at, or stands in the table. seed: one that fails so
+    when it is trained again, None if none of those tried does: such runs hang on rounding.
     """
 
     kind: str
     detail: str
     count: int
     exact: bool
-    seed: int
+    seed: int | None
 
     @property
     def reading(self) -> Text:
@@ -53,17 +59,28 @@ class Cause:
 
 @dataclass(frozen=True)
 class Why:
-    """The failing runs of one experiment: how many, the causes, the commonest first, and how many were looked at."""
+    """The failing runs of one experiment: how many, the causes, the commonest first, and how many were looked at.
+
+    stopped: whether it was stopped before all were; then the causes hold only those that are known.
+    """
 
     contender: Contender
     failed: int
     runs: int
     looked_at: int
     causes: tuple[Cause, ...]
+    stopped: bool = False
+
+    @property
+    def unsorted(self) -> int:
+        """How many failing runs have no cause, because it was stopped."""
+        return self.failed - sum(cause.count for cause in self.causes)
 
 
-def why(contender: Contender, runs: Runs, progress: Progress | None = None) -> Why:
-    """The failing runs by their cause.
+def why(contender: Contender, runs: Runs, progress: Progress | None = None, stopped: bool = False) -> Why:
+    """The failing runs by their cause; Ctrl-C ends it early, and what is found is kept.
+
+    stopped: look at none, and say only what stands in the table.
 
     Example:
         >>> from glassgrad.comparison import compare
@@ -71,22 +88,41 @@ def why(contender: Contender, runs: Runs, progress: Progress | None = None) -> W
         >>> {cause.kind for cause in found.why()[0].causes}
         {'basin'}
     """
-    known = {int(i): _from_table(runs, int(i)) for i in np.flatnonzero(~runs.solved)}
-    open_ = [i for i, mark in known.items() if mark is None]
+    table = dict(_table(runs))
+    known = {i: mark for i, mark in table.items() if mark is not None}
+    open_ = [i for i, mark in table.items() if mark is None]
     seen: dict[int, Mark] = {}
-    for i in open_[:LOOKED_AT]:
-        if progress is not None:
-            progress(len(seen), min(LOOKED_AT, len(open_)))
-        curve = runs.curves[i].astype(np.float64) if i < len(runs.curves) else None
-        found = _look(runs.experiment.change(seed=int(runs.seeds[i])), curve)
-        if found is None:  # stopped
-            break
-        seen[i] = found
-    alike = _most_alike(runs, list(seen), [i for i in open_ if i not in seen]) if seen else {}
-    marks: dict[int, Mark] = {i: mark for i, mark in known.items() if mark is not None} | seen
-    return Why(
-        contender, len(known), len(runs), len(seen), _counted(runs, marks, {i: seen[j] for i, j in alike.items()})
-    )
+    alike: dict[int, int] = {}
+    sure: dict[Mark, int] = {}  # a seed of each, that fails again
+    try:
+        for mark in () if stopped else dict.fromkeys(known.values()):
+            places = (i for i, own in known.items() if own == mark)
+            seed = seed_that(_has(mark), contender, runs, places)
+            sure |= {} if seed is None else {mark: seed}
+        for i in () if stopped else open_[:LOOKED_AT]:
+            if progress is not None:
+                progress(len(seen), min(LOOKED_AT, len(open_)))
+            curve = runs.curves[i].astype(np.float64) if i < len(runs.curves) else None
+            seen[i], fails = _look(contender, int(runs.seeds[i]), curve)
+            if fails:
+                sure.setdefault(seen[i], int(runs.seeds[i]))
+        if seen and not stopped:
+            alike = _most_alike(runs, list(seen), [i for i in open_ if i not in seen])
+    except KeyboardInterrupt:
+        stopped = True
+    guessed = Counter(seen[j] for j in alike.values())
+    causes = _counted([*known.values(), *seen.values()], guessed, sure)
+    return Why(contender, len(table), len(runs), len(seen), causes, stopped)
+
+
+def to_look_at(runs: Runs) -> int:
+    """How many failing runs will be trained again, since their cause does not stand in the table."""
+    return sum(1 for _ in islice((i for i, mark in _table(runs) if mark is None), LOOKED_AT))
+
+
+def _table(runs: Runs) -> Iterator[tuple[int, Mark | None]]:
+    """The failing runs, each with its cause if the table of runs has it."""
+    return ((int(i), _from_table(runs, int(i))) for i in np.flatnonzero(~runs.solved))
 
 
 def _from_table(runs: Runs, i: int) -> Mark | None:
@@ -102,31 +138,45 @@ def _from_table(runs: Runs, i: int) -> Mark | None:
     return ("unsteady", "") if runs.solved_at[i] > 0 and settled else None
 
 
-def _look(experiment: Experiment, curve: NDArray[np.float64] | None) -> Mark | None:
-    """The cause, from the run itself, trained again; None if that was stopped.
+def _has(mark: Mark) -> Callable[[Experiment, Record], bool]:
+    """Whether a run that was trained again fails in this way, which stands in the table."""
+
+    def has(experiment: Experiment, record: Record) -> bool:
+        if record.status != "finished" or mark[0] == "diverged":
+            return record.status.startswith("diverged") and mark[0] == "diverged"
+        alive = len(units(experiment, record.final).dead) < experiment.hidden_units
+        return fails(experiment, record) and not (mark[0] == "dead" and alive)
+
+    return has
+
+
+def _look(contender: Contender, seed: int, curve: NDArray[np.float64] | None) -> tuple[Mark, bool]:
+    """The cause, from the run itself, trained again, and whether it fails again.
 
     curve: its mean errors at the checkpoints, where they were kept.
     """
-    from glassgrad.insight import answers, errors
-
-    record, task = one_run(experiment), method(experiment).task
+    experiment = contender.experiment.change(seed=seed)
+    record, task = one_run(experiment, contender.compiled), method(experiment).task
+    if record.status.startswith("stopped"):
+        raise KeyboardInterrupt
     if record.status != "finished":
-        return None if record.status.startswith("stopped") else ("diverged", "")
+        return ("diverged", ""), True
     domain = task.domain()
     gap = errors(experiment, record.final, domain)
     missed = domain[gap >= task.tolerance]
     if not len(missed):
-        return "unsteady", ""
+        return ("unsteady", ""), False
     if len(missed) <= len(domain) / 20:
-        return "few", task.question(tuple(missed[0])) if len(missed) == 1 else ""
+        return ("few", task.question(tuple(missed[0])) if len(missed) == 1 else ""), True
     if curve is None:
         marks = [mark for mark in checkpoints(experiment.steps) if record.rows[mark + 1] >= 0]
         curve = np.array([errors(experiment, record.parameters_at(int(m) + 1), domain).mean() for m in marks])
     if _improving(curve):
-        return "slow", ""
+        return ("slow", ""), True
     if gap.max() < NEAR * task.tolerance and len(domain) > 1:
-        return "unsteady", ""
-    return "basin", f"{abs(answers(experiment, record.final, domain)[0]):.1f}" if len(domain) == 1 else ""
+        return ("unsteady", ""), True
+    end = f"{abs(answers(experiment, record.final, domain)[0]):.1f}" if len(domain) == 1 else ""
+    return ("basin", end), True
 
 
 def _improving(curve: NDArray[np.float64]) -> bool:
@@ -150,16 +200,8 @@ def _most_alike(runs: Runs, seen: Sequence[int], others: Sequence[int]) -> dict[
     return {i: seen[int(np.argmin(np.sum((known - places[i]) ** 2, axis=1)))] for i in others}
 
 
-def _counted(runs: Runs, marks: dict[int, Mark], guessed: dict[int, Mark]) -> tuple[Cause, ...]:
-    """The causes, the commonest first; the seed is that of the first run that surely has it."""
-    both = [*marks.values(), *guessed.values()]
-    found = [
-        Cause(
-            *mark,
-            both.count(mark),
-            mark not in guessed.values(),
-            int(runs.seeds[min(i for i, own in marks.items() if own == mark)]),
-        )
-        for mark in dict.fromkeys(both)
-    ]
+def _counted(marks: Sequence[Mark], guessed: Counter[Mark], sure: Mapping[Mark, int]) -> tuple[Cause, ...]:
+    """The causes, the commonest first; the seed is that of a run that surely has it."""
+    counts = Counter(marks) + guessed
+    found = [Cause(*mark, count, mark not in guessed, sure.get(mark)) for mark, count in counts.items()]
     return tuple(sorted(found, key=lambda cause: -cause.count))

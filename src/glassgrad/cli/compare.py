@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from glassgrad.locale import say
 from glassgrad.plots import ENDINGS as PICTURES
 from glassgrad.plots import save
 from glassgrad.report.compare_json import compare_json
-from glassgrad.report.compare_text import compare_parts, compare_text
+from glassgrad.report.compare_text import compare_parts, compare_text, title
 from glassgrad.why import Why
 
 FORMATS = ("text", "json")
@@ -36,6 +37,7 @@ def run(
 ) -> None:
     """Train, compare, show; what cannot be written is refused before anything is trained."""
     _check(form, {"--plot": plot, "--csv": csv, "--parquet": parquet})
+    causes: tuple[Why, ...] = ()
     if NAME in names:
         if len(names) > 1 or vary or why:
             raise ExperimentError("compare.alone", name=NAME)
@@ -45,8 +47,9 @@ def run(
             raise ExperimentError("compare.alone", name=SLIPS)
         found = _slips([name for name in names if name != SLIPS], runs, form, settings)
     else:
-        found = _compare(names, vary, runs, why, form, settings)
-    for files, writer in ((plot, partial(save, found)), (csv, found.to_csv), (parquet, found.to_parquet)):
+        found, causes = _compare(names, vary, runs, why, form, settings)
+    writers = ((plot, partial(save, found, causes=causes)), (csv, found.to_csv), (parquet, found.to_parquet))
+    for files, writer in writers:
         for file in files:
             writer(file)
             tell(say("cli.written", file=file))
@@ -54,19 +57,23 @@ def run(
 
 def _compare(
     names: Sequence[str], vary: Sequence[str], runs: int | None, why: bool, form: str, settings: dict[str, Any]
-) -> Comparison:
-    with progress(say("compare.training")) as tick:
+) -> tuple[Comparison, tuple[Why, ...]]:
+    with progress(say("compare.training"), left=len(names) == 1 and not vary) as tick:
         count = 1000 if runs is None else runs
         found = compared(*names, vary=list(vary) or None, runs=count, progress=tick, **settings)
     causes: tuple[Why, ...] = ()
     if why:
-        with progress(say("compare.looking")) as tick:
+        with progress(say("compare.looking"), left=False) as tick, suppress(KeyboardInterrupt):
             causes = found.why(tick)
     if form == "json":
         write(json.dumps(compare_json(found, causes or None), ensure_ascii=False, allow_nan=False), None)
     else:
         parts(lambda: compare_text(found, causes), compare_parts(found, causes))
-    return found
+    if form == "json" and found.stopped:
+        tell(title(found))
+    if why and (not causes or (form == "json" and any(one.stopped for one in causes))):
+        tell(say("compare.stopped_looking"))
+    return found, causes
 
 
 def _labels_and_reward(runs: int | None, form: str, settings: dict[str, Any]) -> Comparison:
@@ -74,7 +81,7 @@ def _labels_and_reward(runs: int | None, form: str, settings: dict[str, Any]) ->
     from glassgrad.report.labels_and_reward import labels_and_reward
     from glassgrad.report.labels_text import labels_and_reward_parts, labels_and_reward_text
 
-    with progress(say("compare.training")) as tick:
+    with progress(say("compare.training"), left=False) as tick:
         found = labels_and_reward(10_000 if runs is None else runs, progress=tick, **settings)
     if form == "json":
         write(json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False), None)
@@ -88,7 +95,7 @@ def _slips(names: Sequence[str], runs: int | None, form: str, settings: dict[str
     from glassgrad.report.slips import RUNS, slips
     from glassgrad.report.slips_text import slips_parts, slips_text
 
-    with progress(say("compare.training")) as tick:
+    with progress(say("compare.training"), left=False) as tick:
         found = slips(*names, runs=RUNS if runs is None else runs, progress=tick, **settings)
     if form == "json":
         write(json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False), None)

@@ -93,10 +93,13 @@ def check_file(option: str, file: str, endings: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def progress(title: str) -> "Iterator[Progress]":
-    """A bar with the time left, on standard error, once something takes more than a moment."""
+def progress(title: str, left: bool = True) -> "Iterator[Progress]":
+    """A bar on standard error, once something takes more than a moment.
+
+    left: with the time left, which needs steps that all take as long; else with the time gone.
+    """
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -105,9 +108,9 @@ def progress(title: str) -> "Iterator[Progress]":
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[done]}"),
+        TimeRemainingColumn() if left else TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda step, steps: bar.update(task, completed=step, total=steps)
+        task = bar.add_task(title, total=None, done="")
+        yield lambda step, steps: bar.update(task, completed=step, total=steps, done=f"{step:,}/{steps:,}")

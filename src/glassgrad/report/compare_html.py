@@ -6,7 +6,8 @@ from html import escape
 from glassgrad.comparison import Comparison
 from glassgrad.locale import language
 from glassgrad.plots import svg
-from glassgrad.report.compare_text import Cells, how_often, how_well, legend, title, warnings
+from glassgrad.report.compare_text import Cells, how_often, how_well, legend, title, warnings, why_cells
+from glassgrad.why import Why
 
 STYLE = """
 .gg-compare{font:15px/1.5 ui-sans-serif,system-ui,"Segoe UI","Noto Sans","PingFang SC","Microsoft YaHei",sans-serif;
@@ -41,13 +42,13 @@ background:light-dark(#fffffe,#16191d);color:light-dark(#23272c,#e8e5de)}}</styl
 """
 
 
-def compare_html(comparison: Comparison) -> str:
+def compare_html(comparison: Comparison, causes: Sequence[Why] = ()) -> str:
     """One self-contained page that makes no request."""
     names = escape(", ".join(comparison.names))
-    return PAGE.format(language=language(), title=names, body=fragment(comparison))
+    return PAGE.format(language=language(), title=names, body=fragment(comparison, causes))
 
 
-def fragment(comparison: Comparison) -> str:
+def fragment(comparison: Comparison, causes: Sequence[Why] = ()) -> str:
     """The pictures and the tables, as a notebook shows them."""
     notes = "".join(f'<p class="gg-warning">{escape(warning)}</p>' for warning in warnings(comparison))
     pairs = legend(comparison)
@@ -55,8 +56,17 @@ def fragment(comparison: Comparison) -> str:
     return (
         f'<div class="gg-compare"><style>{STYLE}</style><p><strong>{escape(title(comparison))}</strong></p>'
         f"{_table(how_often(comparison))}{notes}{svg(comparison)}{_table(how_well(comparison))}"
+        f"{''.join(map(_why, causes))}"
         f'<dl class="gg-dim">{meanings}</dl></div>'
     )
+
+
+def _why(why: Why) -> str:
+    """The failing runs of one experiment by their cause."""
+    head, lines, notes = why_cells(why)
+    rows = "".join(_line(line, "td") for line in lines)
+    said = "".join(f'<p class="gg-dim">{escape(note)}</p>' for note in notes)
+    return f"<p><strong>{escape(head)}</strong></p><table><tbody>{rows}</tbody></table>{said}"
 
 
 def _table(cells: Cells) -> str:

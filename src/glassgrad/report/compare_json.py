@@ -10,10 +10,18 @@ from glassgrad.why import Why
 
 
 def compare_json(comparison: Comparison, causes: tuple[Why, ...] | None = None) -> list[dict[str, Any]]:
-    """One object an experiment; what is not finite, or does not apply, is None."""
+    """One object an experiment; what is not finite, or does not apply, is None.
+
+    asked: how many runs it should have had; stopped: whether it has fewer. Of an experiment that was not begun when
+    all was stopped there is the name alone.
+    """
     found = [row_json(row) for row in comparison.rows]
     for row, why in zip(found, causes or (), strict=bool(causes)):
         row["why"] = plain([cause.to_json() for cause in why.causes])
+        row |= {"why_stopped": why.stopped, "why_unsorted": why.unsorted}
+    found += [dict.fromkeys(found[0]) | {"name": name, "runs": 0, "solved": 0} for name in comparison.missing]
+    for row in found:
+        row |= {"asked": comparison.asked, "stopped": row["runs"] < comparison.asked}
     return found
 
 

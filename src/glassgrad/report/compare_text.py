@@ -1,17 +1,22 @@
 """A comparison as tables in 80 columns: how often, how well, what to beware of, why runs fail, what to do next."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from glassgrad.comparison import Camp, Comparison, same_task
+import numpy as np
+
+from glassgrad.comparison import Camp, Comparison, Row, same_task
+from glassgrad.contenders import Contender
 from glassgrad.locale import language, say
 from glassgrad.report.plain import WIDTH, plain_lines
-from glassgrad.statistics import Interval
+from glassgrad.statistics import Interval, too_few
 from glassgrad.why import Why
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.measure import Measurement
     from rich.table import Table
 
 NONE = "–"
@@ -38,7 +43,7 @@ def compare_parts(comparison: Comparison, causes: Sequence[Why] = ()) -> "Iterat
     for warning in found:
         yield Text(warning, style="yellow")
     for why in causes:
-        yield from _why(why)
+        yield from _why_parts(why)
     yield ""
     sentence, command = _next(comparison, causes)
     yield Text(sentence, style="dim")
@@ -47,15 +52,17 @@ def compare_parts(comparison: Comparison, causes: Sequence[Why] = ()) -> "Iterat
 
 def title(comparison: Comparison) -> str:
     """How many runs, and of which seeds."""
-    seeds = comparison.runs[0].seeds
-    key = "compare.title_stopped" if comparison.stopped else "compare.title"
+    first = int(comparison.runs[0].seeds[0])
+    one = "_one" if comparison.asked == 1 else ""
+    key = "compare.title_stopped" if comparison.stopped else f"compare.title{one}"
     done = sum(len(runs) for runs in comparison.runs)
     return say(
         key,
         runs=f"{comparison.asked:,}",
-        first=int(seeds[0]),
-        last=int(seeds[0]) + comparison.asked - 1,
+        first=first,
+        last=first + comparison.asked - 1,
         done=f"{done:,}",
+        every=f"{comparison.asked * (len(comparison.runs) + len(comparison.missing)):,}",
         seconds=f"{sum(runs.seconds for runs in comparison.runs):.2g}",
     )
 
@@ -92,16 +99,59 @@ def _table(cells: Cells) -> "Table":
     table.add_column("", overflow="fold", ratio=1, min_width=12)
     for heading in cells[0][1:]:
         table.add_column(heading, justify="right", no_wrap=True)
-    for line in cells[1]:
-        table.add_row(*line)
+    for label, *rest in cells[1]:
+        table.add_row(_Label(label), *rest)
     return table
+
+
+class _Label:
+    """A label that a narrow column breaks after a space or a sign, not within a word."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[RenderableType]":
+        from rich.text import Text
+
+        yield Text("\n".join(_broken(self.label, options.max_width)))
+
+    def __rich_measure__(self, console: "Console", options: "ConsoleOptions") -> "Measurement":
+        from rich.measure import Measurement
+
+        return Measurement(min(12, options.max_width), min(len(self.label), options.max_width))
+
+
+def _broken(label: str, room: int) -> list[str]:
+    """A label in lines of at most so many characters, broken after a space or a sign, not within a word.
+
+    Example:
+        >>> _broken("output_activation=linear", 20)
+        ['output_activation=', 'linear']
+    """
+    lines = [""]
+    for piece in re.findall(r"[\w.]+\W*|\W+", label):
+        if lines[-1] and len((lines[-1] + piece).rstrip()) > room:
+            lines.append("")
+        lines[-1] += piece
+    return [line.rstrip() for line in lines]
 
 
 def legend(comparison: Comparison) -> list[tuple[str, str]]:
     """What the columns mean: heading and meaning."""
     keys = ["solved", "ever", "error", "iqm", "steps", *(["better", "p"] if len(comparison.rows) > 1 else [])]
-    first = comparison.labels[0]
-    return [(say(f"compare.{key}"), say(f"compare.{key}_means", first=first)) for key in keys]
+    first, spacing = comparison.labels[0], _spacing(comparison)
+    few = say("compare.few") if any(too_few(len(runs), comparison.level) for runs in comparison.runs) else ""
+    return [(say(f"compare.{key}"), say(f"compare.{key}_means", first=first, spacing=spacing, few=few)) for key in keys]
+
+
+def _spacing(comparison: Comparison) -> str:
+    """How far apart the checkpoints are: in steps, if that is the same for all."""
+    apart = {int(gap) for runs in comparison.runs for gap in np.diff(runs.checkpoints, prepend=0)}
+    if apart == {1}:
+        return say("compare.each")
+    if len(apart) == 1:
+        return say("compare.every", steps=f"{apart.pop():,}")
+    return say("compare.spread", most=max(len(runs.checkpoints) for runs in comparison.runs))
 
 
 def _listed(pairs: Sequence[tuple[str, str]], style: str) -> "Table":
@@ -123,55 +173,96 @@ def warnings(comparison: Comparison) -> Iterator[str]:
     others = [label for label, contender in pairs if not same_task(first, contender.experiment)]
     if others:
         yield say("compare.other_task", names=", ".join(others), first=labels[0])
+    yield from unfinished(comparison)
     for name, row in zip(labels, comparison.rows, strict=True):
-        if row.runs < comparison.asked:
-            yield say("compare.fewer", name=name, runs=row.runs, asked=comparison.asked)
         if row.diverged:
             yield say("compare.diverged", name=name, count=f"{row.diverged:,}")
         if row.camps is not None:
             yield say("compare.camps", name=name, first=_camp(row.camps[1]), second=_camp(row.camps[0]))
         if row.ever_solved - row.solved > max(1, 0.05 * row.runs):
             yield say("compare.lost", name=name, count=f"{row.ever_solved - row.solved:,}")
+        if _opposed(comparison.rows[0], row):
+            yield say("compare.opposed", name=name, first=labels[0])
+
+
+def unfinished(comparison: Comparison) -> Iterator[str]:
+    """Which rows are partial, and which are not there, since it was stopped."""
+    for name, row in zip(comparison.labels, comparison.rows, strict=True):
+        if row.runs < comparison.asked:
+            yield say("compare.fewer", name=name, runs=f"{row.runs:,}", asked=f"{comparison.asked:,}")
+    if comparison.missing:
+        yield say("compare.missing", names=", ".join(comparison.missing))
+
+
+def _opposed(first: Row, row: Row) -> bool:
+    """Whether it is surely solved more often than the first, yet mostly has the larger error; or the reverse."""
+    if row.better is None or row.p_value is None or row.p_value >= 0.05 or row.better.low <= 0.5 <= row.better.high:
+        return False
+    return (row.rate.value > first.rate.value) != (row.better.value > 0.5)
 
 
 def _camp(camp: Camp) -> str:
-    share = percent(camp.share, 0)
-    if camp.answer is not None:
-        return say("compare.camp_answer", share=share, answer=f"{camp.answer:.2f}", seed=camp.seed)
-    return say("compare.camp_error", share=share, error=f"{camp.error:.2g}", seed=camp.seed)
+    kind = "error" if camp.answer is None else "answer"
+    what = f"{camp.error:.2g}" if camp.answer is None else f"{camp.answer:.2f}"
+    said = say(f"compare.camp_{kind}", share=percent(camp.share, 0), **{kind: what})
+    return said if camp.seed is None else said + say("compare.camp_seed", seed=camp.seed)
 
 
-def _why(why: Why) -> "Iterator[RenderableType]":
+def why_cells(why: Why) -> tuple[str, list[list[str]], list[str]]:
+    """Why runs fail: a heading, a line a cause (count, cause, seed), and notes."""
+    if not why.failed:
+        return say("why.none", name=why.contender.name), [], []
+    heading = say("why.title", name=why.contender.name, failed=f"{why.failed:,}", runs=f"{why.runs:,}")
+    lines, notes = [], []
+    for cause in why.causes:
+        seed = NONE if cause.seed is None else say("why.seed", seed=cause.seed)
+        lines.append([f"{'' if cause.exact else '≈ '}{cause.count:,}", str(getattr(cause.reading, language())), seed])
+    if not all(cause.exact for cause in why.causes):
+        notes.append(say("why.looked_at", count=why.looked_at))
+    if why.stopped:
+        notes.append(say("why.stopped", count=why.looked_at, unsorted=f"{why.unsorted:,}"))
+    elif any(cause.seed is None for cause in why.causes):
+        notes.append(say("why.rounding"))
+    return heading, lines, notes
+
+
+def _why_parts(why: Why) -> "Iterator[RenderableType]":
     from rich.table import Table
     from rich.text import Text
 
+    heading, lines, notes = why_cells(why)
     yield ""
-    if not why.failed:
-        yield Text(say("why.none", name=why.contender.name), style="green")
-        return
-    yield Text(say("why.title", name=why.contender.name, failed=f"{why.failed:,}", runs=f"{why.runs:,}"), style="bold")
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
-    table.add_column("", justify="right", no_wrap=True)
-    table.add_column("", overflow="fold", ratio=1)
-    table.add_column("", no_wrap=True, style="dim")
-    for cause in why.causes:
-        count = f"{'' if cause.exact else '≈ '}{cause.count:,}"
-        table.add_row(count, str(getattr(cause.reading, language())), say("why.seed", seed=cause.seed))
-    yield table
-    if not all(cause.exact for cause in why.causes):
-        yield Text(say("why.looked_at", count=why.looked_at), style="dim")
+    yield Text(heading, style="bold" if why.failed else "green")
+    if lines:
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+        table.add_column("", justify="right", no_wrap=True)
+        table.add_column("", overflow="fold", ratio=1)
+        table.add_column("", no_wrap=True, style="dim")
+        for line in lines:
+            table.add_row(*line)
+        yield table
+    for note in notes:
+        yield Text(note, style="dim")
 
 
 def _next(comparison: Comparison, causes: Sequence[Why]) -> tuple[str, str]:
     """What to do next, and its command: a run that failed, to be watched; or one that did not, where none failed."""
     for why in causes:
-        if why.causes:
-            return say("compare.next_watch"), why.contender.command(why.causes[0].seed)
-    for contender, runs in zip(comparison.contenders, comparison.runs, strict=True):
-        failed = runs.seeds[~runs.solved]
-        if len(failed):
-            return say("compare.next_watch" if causes else "compare.next_why"), contender.command(int(failed[0]))
-    return say("compare.next_watch"), comparison.contenders[0].command(int(comparison.runs[0].seeds[0]))
+        for cause in why.causes:
+            if cause.seed is not None:
+                return _look(why.contender), why.contender.command(cause.seed)
+    if comparison.failing is None:
+        first = comparison.contenders[0]
+        return _look(first), first.command(int(comparison.runs[0].seeds[0]))
+    contender, seed, sure = comparison.failing
+    if not sure:
+        return _look(contender, "rounding"), contender.command(seed)
+    return _look(contender, "watch" if causes else "why"), contender.command(seed)
+
+
+def _look(contender: Contender, key: str = "watch") -> str:
+    note = say("compare.next_note") if contender.compiled else ""
+    return say(f"compare.next_{key}", note=note)
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -186,7 +277,7 @@ def _percents(interval: Interval) -> str:
 
 def _numbers(interval: Interval) -> str:
     value, low, high = map(short, interval)
-    return f"{value} [{low}, {high}]"
+    return f"{value} [{NONE if math.isnan(interval.low) else f'{low}, {high}'}]"
 
 
 def short(value: float) -> str:
@@ -208,4 +299,16 @@ def _p(value: float) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-__all__ = ["compare_parts", "compare_text", "how_often", "how_well", "legend", "percent", "short", "title", "warnings"]
+__all__ = [
+    "compare_parts",
+    "compare_text",
+    "how_often",
+    "how_well",
+    "legend",
+    "percent",
+    "short",
+    "title",
+    "unfinished",
+    "warnings",
+    "why_cells",
+]

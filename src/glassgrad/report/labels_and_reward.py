@@ -112,7 +112,8 @@ class LabelsAndReward:
 
     def to_json(self) -> list[dict[str, Any]]:
         """The rows of the comparison, each with what its feedback needs."""
-        return [entry.to_json() for entry in self.entries]
+        asked = self.comparison.asked
+        return [entry.to_json() | {"asked": asked, "stopped": entry.row.runs < asked} for entry in self.entries]
 
     def __getitem__(self, name: str) -> Entry:
         """The entry of one experiment."""

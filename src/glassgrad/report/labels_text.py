@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from glassgrad.locale import Text, language, say
-from glassgrad.report.compare_text import short, title
+from glassgrad.report.compare_text import short, title, unfinished
 from glassgrad.report.labels_and_reward import Entry, LabelsAndReward, asked_outside, ranges
 from glassgrad.report.plain import WIDTH, plain_lines
 
@@ -22,6 +22,8 @@ def labels_and_reward_parts(found: LabelsAndReward) -> "Iterator[RenderableType]
     from rich.text import Text as Styled
 
     yield Styled(title(found.comparison), style="bold")
+    for note in unfinished(found.comparison):
+        yield Styled(note, style="yellow")
     for entry in {entry.arrives: entry for entry in found.entries}.values():
         yield ""
         yield Styled(_said(entry.feedback), style="bold cyan")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from glassgrad.experiment import Experiment
 from glassgrad.locale import Text, language, say
-from glassgrad.report.compare_text import title
+from glassgrad.report.compare_text import title, unfinished
 from glassgrad.report.plain import WIDTH, plain_lines
 from glassgrad.report.shelf import said
 from glassgrad.report.slips import Entry, Side, Slips
@@ -30,6 +30,8 @@ def slips_parts(found: Slips) -> "Iterator[RenderableType]":
     from rich.text import Text as Styled
 
     yield Styled(title(found.comparison), style="bold")
+    for note in unfinished(found.comparison):
+        yield Styled(note, style="yellow")
     yield ""
     yield _table(found)
     yield ""

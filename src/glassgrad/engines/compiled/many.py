@@ -112,10 +112,15 @@ class _Blocks:
                     finished, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
                     self.adapt([(future.result(), waiting.pop(future)) for future in finished])
                     if self.progress is not None and finished:
-                        self.progress(sum(len(table) for table, _ in self.tables.values()), len(self.seeds))
+                        self.progress(self.done(), len(self.seeds))
             except KeyboardInterrupt:
                 self.stop[0] = 1
         return self.finished()
+
+    def done(self) -> int:
+        """How many runs are finished; blocks arrive meanwhile."""
+        with self.lock:
+            return sum(len(table) for table, _ in self.tables.values())
 
     def block(self, first: int, seeds: NDArray[np.uint32]) -> float:
         began = time.perf_counter()
