@@ -487,7 +487,7 @@ def test_every_setting_has_its_option_or_is_said_in_python() -> None:
 def test_causes_say_what_to_try_and_promise_nothing(kind: str, chosen: Language) -> None:
     said = str(getattr(Cause(kind, "", 1, True, 0).reading, chosen))
     assert ("try " in said) if chosen == "en" else ("可以" in said)
-    assert not re.search("helps|wrong|有帮助|错误的", said)
+    assert not re.search("helps|有帮助", said)
 
 
 @pytest.mark.parametrize("chosen", LANGUAGES)
