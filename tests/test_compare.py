@@ -473,7 +473,7 @@ def test_own_values_of_an_experiment_are_not_said() -> None:
     found = compare("add", vary=["clip=none,1"], runs=2, optimizer="adam(lr=0.1)", train=made_up)
     assert [one.command(0) for one in found.contenders] == [
         "glassgrad watch add --seed 0",
-        "glassgrad watch add --clip 1.0 --seed 0",
+        "glassgrad watch add --clip 1 --seed 0",
     ]
 
 

@@ -32,7 +32,8 @@ LAST_SEED = 2**32 - 1
 class Camp:
     """One of the two groups into which the final errors fall: its share, a typical error, and a run of it.
 
-    seed: of a typical run that ends in this camp when it is trained again, too; None if none of those tried does.
+    seed: of a typical run that ends in this camp when it is trained again, too; None if none of those tried does, or if
+    trying would take long.
     answer: what such a run answers, where the task has one question only.
     """
 
@@ -132,19 +133,20 @@ class Comparison:
         )
 
     @cached_property
-    def failing(self) -> tuple[Contender, int, bool] | None:
+    def failing(self) -> tuple[Contender, int, bool | None] | None:
         """An experiment and the seed of a run that failed, and whether it fails, too, when it is trained again.
 
-        None: no run fails.
+        In place of that None where training it again would take long. None: no run fails.
         """
-        found = None
+        found: tuple[Contender, int, bool | None] | None = None
         for contender, runs in zip(self.contenders, self.runs, strict=True):
             failed = np.flatnonzero(~runs.solved)
             if len(failed):
-                seed = seed_that(fails, contender, runs, failed) if light(runs.experiment) else None
+                tried = light(runs.experiment)
+                seed = seed_that(fails, contender, runs, failed) if tried else None
                 if seed is not None:
                     return contender, seed, True
-                found = found or (contender, int(runs.seeds[failed[0]]), False)
+                found = found or (contender, int(runs.seeds[failed[0]]), False if tried else None)
         return found
 
     def why(self, progress: Progress | None = None) -> "tuple[Why, ...]":

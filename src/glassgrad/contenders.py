@@ -192,6 +192,8 @@ def with_rate(asked: str, rate: float | str) -> str:
 
 def _said(value: Any) -> str:
     """A setting as the command line has it: a network as 2-5-1, true and false in small letters."""
+    if isinstance(value, float):
+        return number_text(float(value))
     said = "-".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
     return said.lower() if said in ("True", "False") else said  # NumPy's, too
 

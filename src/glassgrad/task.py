@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from glassgrad.formula.parser import parse
 from glassgrad.formula.text import number_text
 from glassgrad.locale import Text, text
 
+_read = lru_cache(maxsize=256)(parse)  # once a formula, not once a step
 GRID = 11  # questions along a real range, when a whole domain is asked
 MAX_DOMAIN = 20_000
 
@@ -126,12 +128,12 @@ class Task:
         if self.data is not None and not self.truth:
             return _looked_up(self.data, inputs)
         values = dict(zip(self.names, inputs.T, strict=True))
-        truth = np.asarray(evaluate(parse(self.truth, self.names), values), dtype=np.float64)
+        truth = np.asarray(evaluate(_read(self.truth, self.names), values), dtype=np.float64)
         return np.broadcast_to(truth, (len(inputs),)).copy()
 
     def read(self, variables: Mapping[str, Floats], n: int) -> Floats:
         """What the network reads, of shape (n, inputs)."""
-        columns = [np.broadcast_to(evaluate(parse(formula), variables), (n,)) for formula in self.inputs]
+        columns = [np.broadcast_to(evaluate(_read(formula), variables), (n,)) for formula in self.inputs]
         return np.stack(columns, axis=1).astype(np.float64)
 
     def sample(self, stream: np.random.RandomState, n: int) -> Floats:

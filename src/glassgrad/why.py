@@ -5,6 +5,7 @@ some runs are trained again and looked at closely; those that are not looked at 
 like them. A run to look at is one that fails in that way when it is trained again, as `watch` does.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -26,6 +27,7 @@ from glassgrad.runs import Progress, Runs, checkpoints
 from glassgrad.study import one_run
 
 LOOKED_AT = 50  # so many failing runs are trained again
+PATIENCE = 20.0  # seconds, after which no more are
 NEAR = 3  # tolerances: nearer than this to solved is near
 FALLING = 0.9  # the error of the last tenth, over that before: less is still improving
 
@@ -38,7 +40,7 @@ class Cause:
 
     kind: diverged, dead, unsteady, few, slow, or basin. detail: which question is missed, or where the runs end.
     count: how many runs; exact: whether each of them was looked at, or stands in the table. seed: one that fails so
-    when it is trained again, None if none of those tried does: such runs hang on rounding.
+    when it is trained again; None if none of those tried does (such runs hang on rounding), or none was tried.
     """
 
     kind: str
@@ -94,12 +96,15 @@ def why(contender: Contender, runs: Runs, progress: Progress | None = None, stop
     seen: dict[int, Mark] = {}
     alike: dict[int, int] = {}
     sure: dict[Mark, int] = {}  # a seed of each, that fails again
+    began = time.perf_counter()
     try:
         for mark in () if stopped else dict.fromkeys(known.values()):
             places = (i for i, own in known.items() if own == mark)
             seed = seed_that(_has(mark), contender, runs, places)
             sure |= {} if seed is None else {mark: seed}
         for i in () if stopped else open_[:LOOKED_AT]:
+            if time.perf_counter() - began > PATIENCE:
+                break
             if progress is not None:
                 progress(len(seen), min(LOOKED_AT, len(open_)))
             curve = runs.curves[i].astype(np.float64) if i < len(runs.curves) else None
@@ -134,8 +139,7 @@ def _from_table(runs: Runs, i: int) -> Mark | None:
         return "dead", ""
     task = method(runs.experiment).task
     # an answer to a single question may have passed the right one by; many are not all right by chance
-    settled = len(task.domain()) > 1 or runs.max_error[i] < NEAR * task.tolerance
-    return ("unsteady", "") if runs.solved_at[i] > 0 and settled else None
+    return ("unsteady", "") if runs.solved_at[i] > 0 and len(task.domain()) > 1 else None
 
 
 def _has(mark: Mark) -> Callable[[Experiment, Record], bool]:
@@ -175,7 +179,7 @@ def _look(contender: Contender, seed: int, curve: NDArray[np.float64] | None) ->
         return ("slow", ""), True
     if gap.max() < NEAR * task.tolerance and len(domain) > 1:
         return ("unsteady", ""), True
-    end = f"{abs(answers(experiment, record.final, domain)[0]):.1f}" if len(domain) == 1 else ""
+    end = f"{round(float(answers(experiment, record.final, domain)[0]), 1) + 0.0:.1f}" if len(domain) == 1 else ""
     return ("basin", end), True
 
 

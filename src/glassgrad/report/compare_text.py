@@ -221,8 +221,8 @@ def why_cells(why: Why) -> tuple[str, list[list[str]], list[str]]:
         notes.append(say("why.looked_at", count=why.looked_at))
     if why.stopped:
         notes.append(say("why.stopped", count=why.looked_at, unsorted=f"{why.unsorted:,}"))
-    elif any(cause.seed is None for cause in why.causes):
-        notes.append(say("why.rounding"))
+    if any(cause.seed is None for cause in why.causes):
+        notes.append(say("why.untried" if why.stopped else "why.rounding"))
     return heading, lines, notes
 
 
@@ -256,7 +256,7 @@ def _next(comparison: Comparison, causes: Sequence[Why]) -> tuple[str, str]:
         return _look(first), first.command(int(comparison.runs[0].seeds[0]))
     contender, seed, sure = comparison.failing
     if not sure:
-        return _look(contender, "rounding"), contender.command(seed)
+        return _look(contender, "untried" if sure is None else "rounding"), contender.command(seed)
     return _look(contender, "watch" if causes else "why"), contender.command(seed)
 
 
