@@ -422,11 +422,32 @@ def test_runs_that_are_solved_when_trained_again_are_not_named(monkeypatch: pyte
     (one,) = found.why()
     assert [(cause.kind, cause.seed) for cause in one.causes] == [("unsteady", None)]
     assert found.failing is not None
-    assert not found.failing[2]
+    assert found.failing[2] is False
     for chosen, word in (("en", "hang on rounding"), ("zh", "取决于舍入")):
         set_language(chosen)  # type: ignore[arg-type]
         assert word in compare_text(found)
         assert word in compare_text(found, (one,))
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize(("chosen", "word"), [("en", "not trained again"), ("zh", "没有再试")])
+def test_what_would_take_long_is_not_tried_again_and_that_is_said(
+    chosen: Language, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glassgrad.again.MOST_KEPT", 0)
+    found = compare("add", runs=60)
+    set_language(chosen)
+    assert found.failing is not None
+    assert found.failing[2] is None
+    assert word.replace(" ", "") in "".join(compare_text(found).split())  # wherever lines break
+    assert "--seed" in compare_text(found)
+
+
+@pytest.mark.usefixtures("compiled")
+def test_looking_at_runs_ends_after_some_time_but_sees_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glassgrad.why.PATIENCE", 0.0)
+    (one,) = compare("knob", runs=30).why()
+    assert (one.looked_at, one.failed, one.unsorted, one.stopped) == (1, 30, 0, False)
 
 
 @pytest.mark.usefixtures("compiled")

@@ -12,7 +12,7 @@ from glassgrad import statistics
 from glassgrad.again import fails, light, seed_that
 from glassgrad.contenders import BARE, Contender, Vary, contenders, grid
 from glassgrad.errors import ExperimentError
-from glassgrad.experiment import Experiment
+from glassgrad.experiment import LAST_SEED, Experiment
 from glassgrad.method import method
 from glassgrad.runs import Progress, Runs
 from glassgrad.statistics import Interval
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from glassgrad.why import Why
 
 MAX_RUNS = 10_000_000
-LAST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)

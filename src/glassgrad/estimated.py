@@ -9,7 +9,7 @@ import numpy as np
 from glassgrad.doors import from_keywords
 from glassgrad.draws import Floats
 from glassgrad.errors import ExperimentError, FormulaError
-from glassgrad.experiment import MAX_STEPS, Experiment
+from glassgrad.experiment import LAST_SEED, MAX_STEPS, Experiment
 from glassgrad.formula.evaluate import evaluate
 from glassgrad.formula.parser import parse
 from glassgrad.formula.text import show
@@ -218,8 +218,8 @@ def _number(setting: str, given: Any, usual: float) -> float:
 
 def _seed(seed: int | None) -> int:
     found = 0 if seed is None else seed
-    if not _whole(found, 0, 2**32 - 1):
-        raise ExperimentError("experiment.range", setting="seed", low=0, high=2**32 - 1, came=found)
+    if not _whole(found, 0, LAST_SEED):
+        raise ExperimentError("experiment.range", setting="seed", low=0, high=LAST_SEED, came=found)
     return found
 
 

@@ -11,6 +11,7 @@ Precision = Literal["single", "double"]
 
 MAX_LAYERS, MAX_UNITS, MAX_STEPS, MAX_SAMPLES = 8, 1024, 1_000_000, 1_000_000
 MAX_OUTPUTS = 100
+LAST_SEED = 2**32 - 1  # what NumPy takes
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Experiment:
     def __post_init__(self) -> None:
         _within("steps", self.steps, 1, MAX_STEPS)
         _within("samples", self.samples, 1, MAX_SAMPLES)
-        _within("seed", self.seed, 0, 2**32 - 1)
+        _within("seed", self.seed, 0, LAST_SEED)
         _within("layers", len(self.network), 2, MAX_LAYERS)
         for units in self.network:
             _within("units", units, 1, MAX_UNITS)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from glassgrad.experiment import Experiment
 from glassgrad.insight import errors, units
@@ -84,13 +84,11 @@ def train_slowly(experiment: Experiment, seeds: Sequence[int], progress: Progres
         if len(curves) < CURVES:
             curves.append([gap.mean() for gap in gaps])
     mean, most, solved, at_, diverged_, dead = zip(*rows, strict=True)
-    with np.errstate(over="ignore"):  # an error beyond single precision is infinite
-        mean_error, max_error = np.asarray(mean).astype(np.float32), np.asarray(most).astype(np.float32)
     return Runs(
         experiment,
         np.asarray(seeds, np.uint32),
-        mean_error,
-        max_error,
+        single(mean),
+        single(most),
         np.asarray(solved, np.bool_),
         np.asarray(at_, np.int32),
         np.asarray(diverged_, np.int32),
@@ -99,3 +97,14 @@ def train_slowly(experiment: Experiment, seeds: Sequence[int], progress: Progres
         np.asarray(curves, np.float32),
         time.perf_counter() - began,
     )
+
+
+def single(errors: ArrayLike) -> NDArray[np.float32]:
+    """Errors as a table of runs keeps them: beyond single precision they are infinite.
+
+    Example:
+        >>> single([0.5, 1e60])
+        array([0.5, inf], dtype=float32)
+    """
+    with np.errstate(over="ignore"):
+        return np.asarray(errors, np.float64).astype(np.float32)

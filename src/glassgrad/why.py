@@ -103,7 +103,7 @@ def why(contender: Contender, runs: Runs, progress: Progress | None = None, stop
             seed = seed_that(_has(mark), contender, runs, places)
             sure |= {} if seed is None else {mark: seed}
         for i in () if stopped else open_[:LOOKED_AT]:
-            if time.perf_counter() - began > PATIENCE:
+            if seen and time.perf_counter() - began > PATIENCE:
                 break
             if progress is not None:
                 progress(len(seen), min(LOOKED_AT, len(open_)))

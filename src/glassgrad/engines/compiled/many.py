@@ -16,7 +16,7 @@ from glassgrad.engines.compiled.plan import Plan, group_memory, memory, plan
 from glassgrad.engines.compiled.training import COLUMNS, KEYS, PURPOSES
 from glassgrad.experiment import Experiment
 from glassgrad.method import method
-from glassgrad.runs import CURVES, Runs
+from glassgrad.runs import CURVES, Runs, single
 
 Progress = Callable[[int, int], None]
 BLOCK_SECONDS = 0.05  # about how long a block of runs should take: progress and Ctrl-C wait for no more
@@ -78,10 +78,8 @@ def train_many(
     rows = np.concatenate(tables) if tables else np.zeros((0, COLUMNS))
     done, marks = len(rows), of.marks.astype(np.int32)
     rows[rows[:, 3] > 0, :2] = np.nan  # diverged: there is nothing after the last update
-    with np.errstate(over="ignore"):  # an error beyond single precision is infinite
-        mean, most = rows[:, 0].astype(np.float32), rows[:, 1].astype(np.float32)
     return Runs(
-        experiment, wanted[:done], mean, most,
+        experiment, wanted[:done], single(rows[:, 0]), single(rows[:, 1]),
         rows[:, 1] < method(experiment).task.tolerance, rows[:, 2].astype(np.int32), rows[:, 3].astype(np.int32),
         rows[:, 4].astype(np.int16), marks, np.concatenate([*curves, np.zeros((0, len(marks)))])[:CURVES]
         .astype(np.float32), time.perf_counter() - began,
